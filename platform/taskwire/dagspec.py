@@ -1,0 +1,177 @@
+"""What a DAG *is*, told without Airflow's classes.
+
+The runtime translates each parsed DAG into a `DagSpec`; the control plane stores it, hashes it and plans
+from it. The spec is canonical: the same source gives the same bytes (sorted, no memory addresses, no clock),
+so a DAG version is the hash of it (`taskwire.canonical`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Struct(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=False, kw_only=True):
+    """Base of all words: unknown fields are ignored, so that an older peer reads a newer one's words."""
+
+
+class ExpandInput(Struct, kw_only=True):
+    """What a mapped task is expanded over; a tree whose leaves are literals or XComs.
+
+    `kind`: `product` (`expand(**)`: one child per keyword, lengths multiply), `list` (`expand_kwargs`),
+    `literal` (`length` known at parse time; 0 allowed), `xcom` (length of the XCom `key` of `task_id`),
+    `zip` (shortest, or longest when `fill` is set), `concat` (sum), `map` (same as its only child; a
+    `map` may drop elements only at run time, by raising a skip).
+    """
+
+    kind: str
+    names: list[str] = []
+    children: list[ExpandInput] = []
+    length: int | None = None
+    task_id: str | None = None
+    key: str = "return_value"
+    fill: bool = False
+
+
+class TaskSpec(Struct, kw_only=True):
+    """One task. Seconds are floats, edges are task ids sorted by name."""
+
+    task_id: str
+    operator: str
+    """Class name, as Airflow's `operator_name`."""
+    module: str = ""
+    downstream: list[str] = []
+    trigger_rule: str = "all_success"
+    is_setup: bool = False
+    is_teardown: bool = False
+    on_failure_fail_dagrun: bool = False
+    group_id: str | None = None
+    label: str | None = None
+    owner: str = ""
+    pool: str = "default_pool"
+    pool_slots: int = 1
+    queue: str = "default"
+    executor: str | None = None
+    priority_weight: int = 1
+    weight_rule: str = "downstream"
+    retries: int = 0
+    retry_delay_seconds: float = 300.0
+    retry_exponential_backoff: float = 0.0
+    """0: constant delay; otherwise the multiplier per try (Airflow's `True` is 2.0)."""
+    max_retry_delay_seconds: float | None = None
+    execution_timeout_seconds: float | None = None
+    depends_on_past: bool = False
+    wait_for_downstream: bool = False
+    ignore_first_depends_on_past: bool = False
+    max_active_tis_per_dag: int | None = None
+    max_active_tis_per_dagrun: int | None = None
+    is_mapped: bool = False
+    expand: ExpandInput | None = None
+    mapped_group_ids: list[str] = []
+    """Enclosing mapped task groups, outermost first."""
+    is_empty: bool = False
+    """Airflow's `inherits_from_empty_operator` with no callbacks, inlets or outlets: succeeds without a worker."""
+    is_sensor: bool = False
+    has_callbacks: list[str] = []
+    """Which of on_execute, on_success, on_failure, on_retry, on_skipped are set."""
+    sla_seconds: float | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    doc_md: str | None = None
+    params: dict[str, Any] = {}
+    template_fields: list[str] = []
+    ui_color: str | None = None
+    ui_fgcolor: str | None = None
+    inlets: list[dict[str, Any]] = []
+    outlets: list[dict[str, Any]] = []
+    extra_links: list[str] = []
+    start_from_trigger: bool = False
+    code_sha: str | None = None
+    """SHA-256 of the source of the task's callable, so that a changed body is a changed version."""
+
+
+class GroupSpec(Struct, kw_only=True):
+    """A task group: the tree of them is rebuilt from `parent_id`."""
+
+    group_id: str
+    parent_id: str | None = None
+    label: str | None = None
+    tooltip: str = ""
+    is_mapped: bool = False
+    expand: ExpandInput | None = None
+    ui_color: str | None = None
+    ui_fgcolor: str | None = None
+
+
+class TimetableSpec(Struct, kw_only=True):
+    """When a DAG runs, in words that `domain.timetables` evaluates.
+
+    `kind`: `null`, `once`, `continuous`, `cron` (`expression`, `timezone`), `delta` (`delta`),
+    `multi_cron` (`expressions`), `trigger_cron` (no data interval: `expression`, `interval_seconds`),
+    `trigger_delta`, `multi_trigger_cron`, `events` (`instants`), `asset` (`condition`), `asset_or_time`,
+    `custom` (evaluated in the tenant's runtime). `delta` is a dict of relativedelta/timedelta fields.
+    """
+
+    kind: str
+    summary: str = ""
+    """Airflow's `timetable_summary`: what people read."""
+    description: str = ""
+    expression: str | None = None
+    expressions: list[str] = []
+    timezone: str = "UTC"
+    delta: dict[str, float] = {}
+    interval_seconds: float = 0.0
+    run_immediately_seconds: float | None = None
+    instants: list[str] = []
+    condition: dict[str, Any] | None = None
+    child: TimetableSpec | None = None
+    custom: dict[str, Any] | None = None
+
+
+class DeadlineSpec(Struct, kw_only=True):
+    """A DAG's `DeadlineAlert`: `reference` is queued_at, logical_date, fixed or average_runtime."""
+
+    reference: str
+    interval_seconds: float
+    fixed_at: str | None = None
+    callback: str = ""
+
+
+class DagSpec(Struct, kw_only=True):
+    """One DAG as its file declares it."""
+
+    dag_id: str
+    relative_fileloc: str
+    """Path inside the bundle, POSIX separators."""
+    dag_display_name: str | None = None
+    description: str | None = None
+    doc_md: str | None = None
+    tags: list[str] = []
+    owners: list[str] = []
+    owner_links: dict[str, str] = {}
+    timezone: str = "UTC"
+    start_date: str | None = None
+    end_date: str | None = None
+    timetable: TimetableSpec
+    catchup: bool = False
+    max_active_runs: int = 16
+    max_active_tasks: int = 16
+    max_consecutive_failed_dag_runs: int = 0
+    dagrun_timeout_seconds: float | None = None
+    is_paused_upon_creation: bool | None = None
+    fail_fast: bool = False
+    params: dict[str, Any] = {}
+    """name -> {"value", "schema", "description"}."""
+    default_args: dict[str, Any] = {}
+    """For display only: rendered as text where not JSON."""
+    access_control: dict[str, Any] = {}
+    render_template_as_native_obj: bool = False
+    has_callbacks: list[str] = []
+    deadlines: list[DeadlineSpec] = []
+    dag_result_task_id: str | None = None
+    fresh_parse: bool = False
+    """The file asked that each task gets a fresh parse instead of a warm copy."""
+    tasks: list[TaskSpec] = []
+    """Sorted in topological order, ties by task id; a task's position is its `task_index`."""
+    groups: list[GroupSpec] = []
