@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from taskwire.dagspec import Struct
 from taskwire.parsing import ParseReport
 from taskwire.workload import Workload
@@ -32,7 +34,7 @@ class Register(Struct, kw_only=True):
     level: str = "L1"
     """Isolation level computed from probes: L3, L2 or L1."""
     level_detail: dict[str, Any] = {}
-    queues: list[str] = ["default"]
+    queues: list[str] = msgspec.field(default_factory=lambda: ["default"])
     airflow_versions: list[str] = []
 
 

@@ -8,7 +8,7 @@ from taskwire.dagspec import Struct
 from taskwire.parsing import ParseOrder
 
 
-class Limits(Struct, kw_only=True):
+class Limits(Struct, kw_only=True, frozen=True):
     """What one attempt may use. `None` means the agent's own bound."""
 
     memory_bytes: int | None = None
