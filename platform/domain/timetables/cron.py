@@ -1,0 +1,76 @@
+"""Cron expressions as a grid of instants, exact across changes of the clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+from croniter import CroniterBadCronError, CroniterBadDateError, croniter
+
+from domain.timetables.instants import TimetableInvalid
+from domain.timetables.zones import from_wall, to_wall, zone_of
+
+PRESETS: Final[Mapping[str, str]] = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CronGrid:
+    """The instants at which an expression fires. All arguments and answers are UTC.
+
+    Airflow's `timetables/_cron.py`: the expression is read on the wall clock, so a daily 02:30 stays 02:30
+    through summer time. Only a schedule that fires every hour is counted in elapsed time instead: it fires
+    in the hour that comes twice, too.
+    """
+
+    expression: str
+    zone: tzinfo
+
+    def _step(self, current: datetime, *, forward: bool) -> datetime:
+        wall = to_wall(current, self.zone)
+        try:
+            cron = croniter(self.expression, start_time=wall)
+            fires: datetime = cron.get_next(datetime) if forward else cron.get_prev(datetime)
+        except (CroniterBadCronError, CroniterBadDateError) as problem:
+            raise TimetableInvalid(f"cron expression {self.expression!r}: {problem}") from problem
+        if cron.expanded[1] == ["*"]:
+            return current.astimezone(UTC) + (fires - wall)
+        return from_wall(fires, self.zone)
+
+    def after(self, current: datetime) -> datetime:
+        """The first instant after `current`."""
+        return self._step(current, forward=True)
+
+    def before(self, current: datetime) -> datetime:
+        """The last instant before `current`."""
+        return self._step(current, forward=False)
+
+    def at_or_after(self, current: datetime) -> datetime:
+        """`current` when it is on the grid, else the next instant."""
+        following = self.after(current)
+        return current if self.before(following) == current else following
+
+    def at_or_before(self, current: datetime) -> datetime:
+        """`current` when it is on the grid, else the one before."""
+        preceding = self.before(current)
+        return current if self.after(preceding) == current else preceding
+
+
+def cron_grid(*, expression: str | None, timezone: str) -> CronGrid:
+    """A grid from an expression or preset. Raises `TimetableInvalid`."""
+    if not expression:
+        raise TimetableInvalid("the timetable has no cron expression")
+    expression = PRESETS.get(expression, expression)
+    try:
+        croniter(expression)
+    except (CroniterBadCronError, CroniterBadDateError) as problem:
+        raise TimetableInvalid(f"cron expression {expression!r}: {problem}") from problem
+    return CronGrid(expression, zone_of(timezone))

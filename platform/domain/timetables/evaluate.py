@@ -1,0 +1,159 @@
+"""The next run of a timetable, and the interval of a run that a person asks for.
+
+The semantics of Airflow 3.3.2's own timetables, second for second (`tests/unit/test_timetables.py` compares
+with its answers). Called by `runs/plan.py` after each run and each new DAG version, with the interval of the
+last *scheduled* run. A `custom` timetable is evaluated in the tenant's runtime and has no next run here; an
+`asset` one never has.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.timetables.cron import cron_grid
+from domain.timetables.delta import DeltaGrid, delta_of
+from domain.timetables.instants import Interval, NextRun, Restriction, TimetableInvalid, to_utc
+from domain.timetables.simple import (
+    event_instants,
+    manual_event,
+    next_continuous,
+    next_event,
+    next_once,
+)
+from domain.timetables.spaced import Grid, manual_grid_interval, next_interval, next_trigger
+from taskwire.dagspec import TimetableSpec
+
+_NEVER: Final = frozenset({"null", "asset", "custom"})
+
+
+def next_run(
+    *,
+    spec: TimetableSpec,
+    last: Interval | None,
+    start_at: datetime | None,
+    end_at: datetime | None,
+    catchup: bool,
+    now: datetime,
+) -> NextRun | None:
+    """The run to create next, or `None` when there is none (now; ask again after any change).
+
+    `last` is the data interval of the last scheduled or backfilled run. `start_at` and `end_at` are the
+    DAG's, inclusive. All instants are aware; answers are UTC. The run may be created once
+    `run_after <= now`. Raises `TimetableInvalid`.
+    """
+    restriction = Restriction(
+        earliest=None if start_at is None else to_utc(start_at),
+        latest=None if end_at is None else to_utc(end_at),
+        catchup=catchup,
+        now=to_utc(now),
+    )
+    if last is not None:
+        last = Interval(to_utc(last.start), to_utc(last.end))
+    return _next(spec, last, restriction)
+
+
+def _next(spec: TimetableSpec, last: Interval | None, restriction: Restriction) -> NextRun | None:
+    kind = spec.kind
+    if kind in _NEVER:
+        return None
+    if kind == "once":
+        return next_once(last, restriction)
+    if kind == "continuous":
+        return next_continuous(last, restriction)
+    if kind == "events":
+        return next_event(event_instants(spec.instants), last, restriction)
+    if kind == "asset_or_time":
+        return _next(_child(spec), last, restriction)
+    if kind in ("cron", "delta"):
+        return next_interval(_grid(spec), last, restriction)
+    if kind in ("trigger_cron", "trigger_delta"):
+        return next_trigger(
+            _grid(spec),
+            last,
+            restriction,
+            width=timedelta(seconds=spec.interval_seconds),
+            immediate_seconds=spec.run_immediately_seconds,
+        )
+    if kind in ("multi_cron", "multi_trigger_cron"):
+        return _next_of_many(spec, last, restriction)
+    raise TimetableInvalid(f"timetable kind {kind!r} is unknown to this version")
+
+
+def _next_of_many(spec: TimetableSpec, last: Interval | None, restriction: Restriction) -> NextRun | None:
+    """Of several crons the earliest; without catchup, the latest that is due, else the earliest to come."""
+
+    def rank(run: NextRun | None) -> float:
+        if run is None:
+            return math.inf
+        stamp = run.logical_date.timestamp()
+        return -stamp if not restriction.catchup and stamp <= restriction.now.timestamp() else stamp
+
+    return min((_next(one, last, restriction) for one in _singles(spec)), key=rank)
+
+
+def manual_interval(spec: TimetableSpec, run_after: datetime) -> Interval | None:
+    """The data interval of a run that a person or the API asks for at `run_after` (its logical date).
+
+    `None` for a `custom` timetable: ask the tenant's runtime. Raises `TimetableInvalid`.
+    """
+    run_after = to_utc(run_after)
+    kind = spec.kind
+    if kind == "custom":
+        return None
+    if kind in ("null", "once", "continuous", "asset"):
+        return Interval(run_after, run_after)
+    if kind == "events":
+        if spec.instants and (spec.custom or {}).get("restrict_to_events"):
+            return manual_event(event_instants(spec.instants), run_after)
+        return Interval(run_after, run_after)
+    if kind == "asset_or_time":
+        return manual_interval(_child(spec), run_after)
+    if kind in ("cron", "delta"):
+        return manual_grid_interval(_grid(spec), run_after)
+    if kind in ("trigger_cron", "trigger_delta", "multi_cron", "multi_trigger_cron"):
+        return Interval(run_after - timedelta(seconds=spec.interval_seconds), run_after)
+    raise TimetableInvalid(f"timetable kind {kind!r} is unknown to this version")
+
+
+def check(spec: TimetableSpec) -> None:
+    """Raise `TimetableInvalid` with a message for people when `spec` can never be evaluated."""
+    if spec.kind == "events":
+        event_instants(spec.instants)
+    elif spec.kind == "asset_or_time":
+        check(_child(spec))
+    elif spec.kind in ("multi_cron", "multi_trigger_cron"):
+        for one in _singles(spec):
+            _grid(one)
+    elif spec.kind not in _NEVER | {"once", "continuous"}:
+        _grid(spec)
+
+
+def _grid(spec: TimetableSpec) -> Grid:
+    if spec.kind in ("cron", "trigger_cron"):
+        return cron_grid(expression=spec.expression, timezone=spec.timezone)
+    if spec.kind in ("delta", "trigger_delta"):
+        return DeltaGrid(delta_of(spec.delta))
+    raise TimetableInvalid(f"timetable kind {spec.kind!r} is unknown to this version")
+
+
+def _singles(spec: TimetableSpec) -> list[TimetableSpec]:
+    if not spec.expressions:
+        raise TimetableInvalid("the timetable has no cron expressions")
+    return [
+        TimetableSpec(
+            kind="trigger_cron",
+            expression=expression,
+            timezone=spec.timezone,
+            interval_seconds=spec.interval_seconds,
+            run_immediately_seconds=spec.run_immediately_seconds,
+        )
+        for expression in spec.expressions
+    ]
+
+
+def _child(spec: TimetableSpec) -> TimetableSpec:
+    if spec.child is None:
+        raise TimetableInvalid(f"the {spec.kind} timetable has no time part")
+    return spec.child
