@@ -1,0 +1,1 @@
+"""The doors: HTTP only. Translate, one service call, translate back."""

@@ -1,0 +1,7 @@
+"""The Django application of the doors: it owns no tables."""
+
+from django.apps import AppConfig
+
+
+class ApiConfig(AppConfig):
+    name = "api"

@@ -1,0 +1,1 @@
+"""What everything stands on: clock, database access, notifications, service skeleton, events, logging."""

@@ -1,0 +1,1 @@
+"""What is true: tables, SQL, and the only writer of run and task state."""

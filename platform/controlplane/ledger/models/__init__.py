@@ -1,0 +1,26 @@
+"""One file per table. Django finds models through this package, so it names each module."""
+
+from controlplane.ledger.models import (  # noqa: F401  Django's registry needs them loaded
+    agent,
+    bundle_version,
+    connection,
+    dag,
+    dag_run,
+    dag_task,
+    dag_version,
+    data_key,
+    event_log,
+    file_parse,
+    import_error,
+    pool,
+    rendered_field,
+    runtime,
+    serial,
+    task_instance,
+    task_try,
+    tenant_lease,
+    variable,
+    work_item,
+    workload,
+    xcom,
+)

@@ -1,0 +1,47 @@
+"""The tasks of a DAG version, as rows: the template from which runs are created in one statement."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from tenants.models.tenant_model import TenantModel, tenant_link
+from tenants.rls import TenantForeignKey, TenantTable
+
+
+class DagTask(TenantModel):
+    """`task_index` is the position in `DagSpec.tasks`; `downstream` holds indices."""
+
+    dag_version = tenant_link("ledger.DagVersion")
+    task_index = models.IntegerField()
+    task_id = models.CharField(max_length=250)
+    operator = models.CharField(max_length=250)
+    downstream = ArrayField(models.IntegerField())
+    upstream_count = models.IntegerField()
+    is_leaf = models.BooleanField()
+    is_mapped = models.BooleanField()
+    is_empty = models.BooleanField()
+    trigger_rule = models.SmallIntegerField()
+    """`domain.trigger_rules.RULE_CODES`."""
+    pool = models.CharField(max_length=256)
+    pool_slots = models.IntegerField()
+    queue = models.CharField(max_length=256)
+    executor = models.CharField(max_length=100, null=True)
+    priority_weight = models.IntegerField()
+    """Total weight, by the task's weight rule."""
+    max_tries = models.IntegerField()
+    """Airflow's `retries`."""
+    retry_delay_seconds = models.FloatField()
+    retry_multiplier = models.FloatField()
+    max_retry_delay_seconds = models.FloatField(null=True)
+    max_active_tis_per_dag = models.IntegerField(null=True)
+    max_active_tis_per_dagrun = models.IntegerField(null=True)
+    execution_timeout_seconds = models.FloatField(null=True)
+
+    class Meta:
+        db_table = "dag_task"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "dag_version", "task_index"], name="dag_task_index_uk"),
+            TenantTable(name="dag_task_wall"),
+            TenantForeignKey(name="dag_task_version_fk", column="dag_version_id", target="dag_version"),
+        ]

@@ -1,0 +1,30 @@
+"""Thin ledger: something to do for a tenant, now or at an instant. No content of the tenant."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from tenants.rls import TenantTable
+
+
+class WorkItem(models.Model):
+    """Deleted in the transaction that does the work. Kinds: `finished` (task instance: propagate), `admit`
+    (capacity may have come free; ref is NULL), `retry` (task instance is due again), `plan` (DAG: its next
+    run is due), `start_runs` (DAG: queued runs may start), `timeout` (run), `parse` (bundle version)."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False, related_name="+")
+    kind = models.CharField(max_length=20)
+    ref = models.UUIDField(null=True)
+    due_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "work_item"
+        indexes = [
+            models.Index(fields=["due_at", "tenant"], name="work_item_due"),
+            models.Index(fields=["tenant", "due_at"], name="work_item_tenant"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "kind", "ref"], name="work_item_uk", condition=models.Q(kind="plan")),
+            TenantTable(name="work_item_wall", wide=("scheduler",)),
+        ]

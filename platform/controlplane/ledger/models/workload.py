@@ -1,0 +1,41 @@
+"""Thin ledger: attempts that are dispatched and not over. No content of the tenant."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from tenants.models.tenant_model import TenantModel
+from tenants.rls import TenantTable
+
+
+class Workload(TenantModel):
+    """`ref` and `epoch` name the attempt. `agent` is NULL until claimed. Gone when the attempt is over."""
+
+    kind = models.CharField(max_length=10)
+    """`task`, `parse` or `build`."""
+    ref = models.UUIDField()
+    epoch = models.IntegerField()
+    executor = models.CharField(max_length=50, default="local")
+    queue = models.CharField(max_length=256, default="default")
+    priority = models.IntegerField(default=0)
+    agent_id = models.UUIDField(null=True)
+    agent_epoch = models.IntegerField(null=True)
+    dispatched_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    stop = models.CharField(max_length=200, null=True)
+    """Set when the attempt must end: the agent hears it at its next beat."""
+
+    class Meta:
+        db_table = "workload"
+        indexes = [
+            models.Index(
+                fields=["tenant", "kind", "-priority", "id"],
+                name="workload_waiting",
+                condition=models.Q(agent_id__isnull=True),
+            ),
+            models.Index(fields=["agent_id"], name="workload_agent", condition=models.Q(agent_id__isnull=False)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "ref", "epoch", "kind"], name="workload_uk"),
+            TenantTable(name="workload_wall", wide=("scheduler",)),
+        ]

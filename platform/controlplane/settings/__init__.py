@@ -1,0 +1,72 @@
+"""Django settings, read from the environment once, at start. The variables: docs/reference/configuration.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from controlplane.settings import environment as env
+
+BASE_DIR = Path(__file__).resolve().parents[3]
+DATA_DIR = Path(env.text("AERODROME_DATA", str(BASE_DIR / ".aerodrome")))
+STORE_DIR = Path(env.text("AERODROME_STORE", str(DATA_DIR / "store")))
+GIT_DIR = Path(env.text("AERODROME_GIT_DIR", str(DATA_DIR / "git")))
+BASE_URL = env.text("AERODROME_BASE_URL", "http://127.0.0.1:8080")
+GATEWAY_SOCKET = env.text("AERODROME_GATEWAY_SOCKET", str(DATA_DIR / "run" / "gateway.sock"))
+AGENT_TOKEN_FILE = env.text("AERODROME_AGENT_TOKEN_FILE", str(DATA_DIR / "secrets" / "agent.token"))
+
+SECRET_KEY = env.text("AERODROME_SECRET_KEY")
+ENCRYPTION_KEY = env.text("AERODROME_ENCRYPTION_KEY")
+"""32 bytes, base64: the key-encryption key of the embedded secret store."""
+SIGNING_KEY = env.text("AERODROME_SIGNING_KEY")
+"""Ed25519 private key, PEM: signs per-try tokens and API tokens."""
+
+DEBUG = False
+ALLOWED_HOSTS = env.text("AERODROME_ALLOWED_HOSTS", "*").split(",")
+ROOT_URLCONF = "api.urls"
+WSGI_APPLICATION = "controlplane.wsgi.application"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "tenants.User"
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 128 * 1024 * 1024
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "rest_framework",
+    "drf_spectacular",
+    "tenants",
+    "controlplane.ledger",
+    "api",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "api.problems.ProblemMiddleware",
+]
+TEMPLATES: list[dict[str, object]] = []
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+
+_ENGINE = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+DATABASES = {
+    "default": {**_ENGINE, **env.postgres("AERODROME_DATABASE_URL")},
+    "scheduler": {**_ENGINE, **env.postgres("AERODROME_DATABASE_SCHED_URL")},
+    "auth": {**_ENGINE, **env.postgres("AERODROME_DATABASE_AUTH_URL")},
+}
+if env.text("AERODROME_DATABASE_OWNER_URL", ""):
+    DATABASES["owner"] = {**_ENGINE, **env.postgres("AERODROME_DATABASE_OWNER_URL")}
+"""`default` is the application's role, bound by row-level security; `scheduler` also sees the thin ledger of
+every tenant; `auth` sees people, memberships and token hashes before a tenant is known; `owner` migrates and
+is given to the migrate command only."""
+DATABASE_ROLES = {"app": "aerodrome_app", "scheduler": "aerodrome_sched", "auth": "aerodrome_auth"}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.text("AERODROME_REDIS_URL"),
+    }
+}
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema", "UNAUTHENTICATED_USER": None}
+LOGGING_CONFIG = None

@@ -1,0 +1,63 @@
+"""Strict reading of the environment: a missing or malformed value stops the process with its name and the mend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The variable, or what the file named by `NAME_FILE` holds, or `default`; else ImproperlyConfigured."""
+    if name in os.environ:
+        return os.environ[name]
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {error}") from error
+    if default is None:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Start through ./aerodrome, which sets it, or see docs/reference/configuration.md."
+        )
+    return default
+
+
+def integer(name: str, default: int) -> int:
+    """A whole number."""
+    raw = text(name, str(default))
+    try:
+        return int(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {raw!r}.") from error
+
+
+def boolean(name: str, default: bool) -> bool:
+    """true/false, yes/no, on/off, 1/0."""
+    raw = text(name, str(default)).lower()
+    if raw in {"1", "true", "yes", "on"}:
+        return True
+    if raw in {"0", "false", "no", "off", ""}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be true or false, not {raw!r}.")
+
+
+def postgres(name: str) -> dict[str, object]:
+    """A libpq URL (`postgresql://user:password@host:port/name?host=/socket/folder`) as Django's settings."""
+    url = text(name)
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(
+            f"{name} must be a postgresql:// URL: Aerodrome runs on PostgreSQL only, not on {parts.scheme!r}."
+        )
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    return {
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": query.pop("port", str(parts.port or "")),
+        "OPTIONS": query,
+    }

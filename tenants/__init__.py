@@ -1,0 +1,1 @@
+"""Who: tenants, people, memberships, tokens, scope, and the wall of row-level security."""

@@ -1,0 +1,7 @@
+"""The Django application of `tenants`."""
+
+from django.apps import AppConfig
+
+
+class TenantsConfig(AppConfig):
+    name = "tenants"
