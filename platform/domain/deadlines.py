@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from taskwire.dagspec import DeadlineSpec
+
+DEFAULT_MAX_RUNS: Final = 10
+"""Airflow's `AverageRuntimeDeadline.DEFAULT_LIMIT`."""
 
 
 class DeadlineReferenceUnknown(ValueError):
@@ -19,14 +23,16 @@ def due_at(
     queued_at: datetime | None = None,
     logical_date: datetime | None = None,
     success_durations_seconds: Sequence[float] = (),
-    min_runs: int = 10,
+    interval_seconds: float | None = None,
 ) -> datetime | None:
     """The instant after which the run has missed `spec`, or `None` when its reference is not known.
 
-    `queued_at` and `logical_date` are the run's. `average_runtime` counts from `now` (the run's creation)
-    and needs the durations of at least `min_runs` successful runs of the DAG (Airflow's default is 10).
-    Airflow: `serialization/definitions/deadline.py`. Raises `DeadlineReferenceUnknown`; `ValueError` when
-    `fixed_at` is no ISO 8601 instant.
+    `queued_at` and `logical_date` are the run's. `average_runtime` counts from `now` (the run's creation) and
+    needs the durations of the DAG's last successful runs, newest first: at least `min_runs` of them, at most
+    `max_runs` are looked at. `interval_seconds` takes the place of the spec's when that is kept in a
+    Variable. A `custom` reference is evaluated in the tenant's runtime, so it is `None` here. Airflow:
+    `serialization/definitions/deadline.py`. Raises `DeadlineReferenceUnknown`; `ValueError` when `fixed_at`
+    is no ISO 8601 instant.
     """
     reference = _reference_at(
         spec=spec,
@@ -34,9 +40,11 @@ def due_at(
         queued_at=queued_at,
         logical_date=logical_date,
         durations=success_durations_seconds,
-        min_runs=max(min_runs, 1),
     )
-    return None if reference is None else reference + timedelta(seconds=spec.interval_seconds)
+    if reference is None:
+        return None
+    interval = spec.interval_seconds if interval_seconds is None else interval_seconds
+    return reference + timedelta(seconds=interval)
 
 
 def _reference_at(
@@ -46,16 +54,19 @@ def _reference_at(
     queued_at: datetime | None,
     logical_date: datetime | None,
     durations: Sequence[float],
-    min_runs: int,
 ) -> datetime | None:
     if spec.reference == "queued_at":
         return queued_at
     if spec.reference == "logical_date":
         return logical_date
     if spec.reference == "average_runtime":
-        if len(durations) < min_runs:
+        max_runs = DEFAULT_MAX_RUNS if spec.max_runs is None else spec.max_runs
+        recent = durations[:max_runs]
+        if len(recent) < max(1, max_runs if spec.min_runs is None else spec.min_runs):
             return None
-        return now + timedelta(seconds=sum(durations) / len(durations))
+        return now + timedelta(seconds=sum(recent) / len(recent))
+    if spec.reference == "custom":
+        return None
     if spec.reference == "fixed":
         if spec.fixed_at is None:
             return None
@@ -63,5 +74,5 @@ def _reference_at(
         return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     raise DeadlineReferenceUnknown(
         f"deadline reference {spec.reference!r} is unknown; "
-        "use queued_at, logical_date, fixed or average_runtime"
+        "use queued_at, logical_date, fixed, average_runtime or custom"
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from dateutil.relativedelta import relativedelta, weekday
 
 from domain.timetables.instants import TimetableInvalid
 
 _ELAPSED: Final = frozenset({"weeks", "days", "hours", "minutes", "seconds", "microseconds", "milliseconds"})
-Delta = timedelta | relativedelta
+Delta: TypeAlias = timedelta | relativedelta
 
 
 def delta_of(fields: Mapping[str, float]) -> Delta:
@@ -46,10 +46,12 @@ class DeltaGrid:
     delta: Delta
 
     def after(self, current: datetime) -> datetime:
-        return current + self.delta
+        following: datetime = current + self.delta
+        return following
 
     def before(self, current: datetime) -> datetime:
-        return current - self.delta
+        preceding: datetime = current - self.delta
+        return preceding
 
     def at_or_after(self, current: datetime) -> datetime:
         return current

@@ -2,8 +2,9 @@
 
 The semantics of Airflow 3.3.2's own timetables, second for second (`tests/unit/test_timetables.py` compares
 with its answers). Called by `runs/plan.py` after each run and each new DAG version, with the interval of the
-last *scheduled* run. A `custom` timetable is evaluated in the tenant's runtime and has no next run here; an
-`asset` one never has.
+last *scheduled* run. A `custom` timetable is evaluated in the tenant's runtime and has no next run here;
+`null`, `asset`, `partition_asset` and `partition_runtime` ones never have. A `partition_cron` makes runs
+without a data interval, which `NextRun` cannot say: it is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.timetables.cron import cron_grid
-from domain.timetables.delta import DeltaGrid, delta_of
+from domain.timetables.delta import Delta, DeltaGrid, delta_of
 from domain.timetables.instants import Interval, NextRun, Restriction, TimetableInvalid, to_utc
 from domain.timetables.simple import (
     event_instants,
@@ -25,7 +26,8 @@ from domain.timetables.simple import (
 from domain.timetables.spaced import Grid, manual_grid_interval, next_interval, next_trigger
 from taskwire.dagspec import TimetableSpec
 
-_NEVER: Final = frozenset({"null", "asset", "custom"})
+_NEVER: Final = frozenset({"null", "asset", "partition_asset", "partition_runtime", "custom"})
+_TRIGGER: Final = frozenset({"trigger_cron", "trigger_delta", "multi_cron", "multi_trigger_cron"})
 
 
 def next_run(
@@ -73,12 +75,13 @@ def _next(spec: TimetableSpec, last: Interval | None, restriction: Restriction) 
             _grid(spec),
             last,
             restriction,
-            width=timedelta(seconds=spec.interval_seconds),
-            immediate_seconds=spec.run_immediately_seconds,
+            width=_width(spec),
+            immediately=spec.run_immediately,
+            within_seconds=spec.run_immediately_seconds,
         )
     if kind in ("multi_cron", "multi_trigger_cron"):
         return _next_of_many(spec, last, restriction)
-    raise TimetableInvalid(f"timetable kind {kind!r} is unknown to this version")
+    raise _unknown(kind)
 
 
 def _next_of_many(spec: TimetableSpec, last: Interval | None, restriction: Restriction) -> NextRun | None:
@@ -102,19 +105,17 @@ def manual_interval(spec: TimetableSpec, run_after: datetime) -> Interval | None
     kind = spec.kind
     if kind == "custom":
         return None
-    if kind in ("null", "once", "continuous", "asset"):
-        return Interval(run_after, run_after)
-    if kind == "events":
-        if spec.instants and (spec.custom or {}).get("restrict_to_events"):
-            return manual_event(event_instants(spec.instants), run_after)
+    if kind == "events" and spec.instants and spec.restrict_to_events:
+        return manual_event(event_instants(spec.instants), run_after)
+    if kind in _NEVER or kind in ("once", "continuous", "events"):
         return Interval(run_after, run_after)
     if kind == "asset_or_time":
         return manual_interval(_child(spec), run_after)
     if kind in ("cron", "delta"):
         return manual_grid_interval(_grid(spec), run_after)
-    if kind in ("trigger_cron", "trigger_delta", "multi_cron", "multi_trigger_cron"):
-        return Interval(run_after - timedelta(seconds=spec.interval_seconds), run_after)
-    raise TimetableInvalid(f"timetable kind {kind!r} is unknown to this version")
+    if kind in _TRIGGER:
+        return Interval(run_after - _width(spec), run_after)
+    raise _unknown(kind)
 
 
 def check(spec: TimetableSpec) -> None:
@@ -126,8 +127,10 @@ def check(spec: TimetableSpec) -> None:
     elif spec.kind in ("multi_cron", "multi_trigger_cron"):
         for one in _singles(spec):
             _grid(one)
+        _width(spec)
     elif spec.kind not in _NEVER | {"once", "continuous"}:
         _grid(spec)
+        _width(spec)
 
 
 def _grid(spec: TimetableSpec) -> Grid:
@@ -135,7 +138,16 @@ def _grid(spec: TimetableSpec) -> Grid:
         return cron_grid(expression=spec.expression, timezone=spec.timezone)
     if spec.kind in ("delta", "trigger_delta"):
         return DeltaGrid(delta_of(spec.delta))
-    raise TimetableInvalid(f"timetable kind {spec.kind!r} is unknown to this version")
+    raise _unknown(spec.kind)
+
+
+def _width(spec: TimetableSpec) -> Delta:
+    """How long the data interval before a trigger's instant is."""
+    return delta_of(spec.interval) if spec.interval else timedelta(seconds=spec.interval_seconds)
+
+
+def _unknown(kind: str) -> TimetableInvalid:
+    return TimetableInvalid(f"timetable kind {kind!r} cannot be evaluated by this version")
 
 
 def _singles(spec: TimetableSpec) -> list[TimetableSpec]:
@@ -147,6 +159,8 @@ def _singles(spec: TimetableSpec) -> list[TimetableSpec]:
             expression=expression,
             timezone=spec.timezone,
             interval_seconds=spec.interval_seconds,
+            interval=spec.interval,
+            run_immediately=spec.run_immediately,
             run_immediately_seconds=spec.run_immediately_seconds,
         )
         for expression in spec.expressions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from domain.timetables.cron import CronGrid
-from domain.timetables.delta import DeltaGrid
+from domain.timetables.delta import Delta, DeltaGrid
 from domain.timetables.instants import Interval, NextRun, Restriction, TimetableInvalid, run_of
 
 Grid = CronGrid | DeltaGrid
@@ -62,20 +62,25 @@ def next_trigger(
     last: Interval | None,
     restriction: Restriction,
     *,
-    width: timedelta,
-    immediate_seconds: float | None = None,
+    width: Delta,
+    immediately: bool = False,
+    within_seconds: float | None = None,
 ) -> NextRun | None:
     """The next instant (Airflow's `_TriggerTimetable.next_dagrun_info`), its interval the `width` before it.
 
-    `immediate_seconds` matters to the first run of a DAG without start date only: the past instant is taken
-    when it is at most that long ago; negative: always; `None`: when at most a tenth of the gap, or five
-    minutes, ago.
+    `immediately` and `within_seconds` matter to the first run of a DAG without start date only: the past
+    instant is taken always, or when it is at most that long ago; with neither, when it is at most a tenth of
+    the gap between two instants, or five minutes, ago.
     """
+
+    def first() -> datetime:
+        return _first_instant(grid, restriction.now, immediately, within_seconds)
+
     if restriction.catchup:
         if last is not None:
             instant = grid.after(last.end)
         elif restriction.earliest is None:
-            instant = _first_instant(grid, restriction.now, immediate_seconds)
+            instant = first()
         else:
             instant = grid.at_or_after(restriction.earliest)
     else:
@@ -83,7 +88,7 @@ def next_trigger(
         if last is not None:
             candidates.append(grid.after(last.end))
         elif restriction.earliest is None:
-            candidates.append(_first_instant(grid, restriction.now, immediate_seconds))
+            candidates.append(first())
         if restriction.earliest is not None:
             candidates.append(grid.at_or_after(restriction.earliest))
         instant = max(candidates)
@@ -92,12 +97,12 @@ def next_trigger(
     return run_of(instant - width, instant)
 
 
-def _first_instant(grid: Grid, now: datetime, immediate_seconds: float | None) -> datetime:
+def _first_instant(grid: Grid, now: datetime, immediately: bool, within_seconds: float | None) -> datetime:
     past, following = grid.at_or_before(now), grid.at_or_after(now)
-    if isinstance(grid, DeltaGrid) or (immediate_seconds is not None and immediate_seconds < 0):
+    if isinstance(grid, DeltaGrid) or immediately:
         return past
-    if immediate_seconds is None:
+    if within_seconds is None:
         patience = max((following - past) / 10, timedelta(minutes=5))
     else:
-        patience = timedelta(seconds=immediate_seconds)
+        patience = timedelta(seconds=within_seconds)
     return past if now - past <= patience else following
