@@ -15,7 +15,7 @@ class DagRun(TenantModel):
     run_id = models.CharField(max_length=250)
     run_type = models.CharField(max_length=20)
     state = models.CharField(max_length=10)
-    epoch = models.IntegerField(default=1)
+    epoch = models.IntegerField(db_default=1)
     """Raised whenever a person or a rescue changes the run: statements carry it."""
     logical_date = models.DateTimeField(null=True)
     data_interval_start = models.DateTimeField(null=True)
@@ -29,13 +29,13 @@ class DagRun(TenantModel):
     triggered_by = models.CharField(max_length=20, null=True)
     triggering_user_name = models.CharField(max_length=150, null=True)
     note = models.TextField(null=True)
-    clear_number = models.IntegerField(default=0)
+    clear_number = models.IntegerField(db_default=0)
     partition_key = models.CharField(max_length=250, null=True)
     dag_version = tenant_link("ledger.DagVersion")
     bundle_version = tenant_link("ledger.BundleVersion")
     runtime_digest = models.CharField(max_length=64)
     unfinished = models.IntegerField()
-    failed_leaves = models.IntegerField(default=0)
+    failed_leaves = models.IntegerField(db_default=0)
     """Leaf task instances that are failed or upstream_failed."""
 
     class Meta:

@@ -18,7 +18,11 @@ class DagTask(TenantModel):
     operator = models.CharField(max_length=250)
     downstream = ArrayField(models.IntegerField())
     upstream_count = models.IntegerField()
+    setup_upstream_count = models.IntegerField(db_default=0)
     is_leaf = models.BooleanField()
+    """Its outcome decides the run's (`domain.graph.deciding_tasks`)."""
+    is_setup = models.BooleanField(db_default=False)
+    is_teardown = models.BooleanField(db_default=False)
     is_mapped = models.BooleanField()
     is_empty = models.BooleanField()
     trigger_rule = models.SmallIntegerField()

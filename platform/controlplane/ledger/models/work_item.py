@@ -8,9 +8,10 @@ from tenants.rls import TenantTable
 
 
 class WorkItem(models.Model):
-    """Deleted in the transaction that does the work. Kinds: `finished` (task instance: propagate), `admit`
-    (capacity may have come free; ref is NULL), `retry` (task instance is due again), `plan` (DAG: its next
-    run is due), `start_runs` (DAG: queued runs may start), `timeout` (run), `parse` (bundle version)."""
+    """Deleted in the transaction that does the work. Kinds and what `ref` names: `finished` (task instance:
+    propagate its end), `admit` (nothing: capacity may have come free), `due` (task instance: a retry or a
+    reschedule is due), `plan` (DAG: its next run is due), `start_runs` (DAG: queued runs may start), `timeout`
+    (run), `parse` (bundle version), `build` (runtime)."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False, related_name="+")

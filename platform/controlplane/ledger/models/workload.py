@@ -15,11 +15,13 @@ class Workload(TenantModel):
     """`task`, `parse` or `build`."""
     ref = models.UUIDField()
     epoch = models.IntegerField()
-    executor = models.CharField(max_length=50, default="local")
-    queue = models.CharField(max_length=256, default="default")
-    priority = models.IntegerField(default=0)
+    executor = models.CharField(max_length=50, db_default="local")
+    queue = models.CharField(max_length=256, db_default="default")
+    priority = models.IntegerField(db_default=0)
     agent_id = models.UUIDField(null=True)
     agent_epoch = models.IntegerField(null=True)
+    attempts = models.IntegerField(db_default=0)
+    """How often an agent took it; parse and build work is given up after three."""
     dispatched_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True)
     stop = models.CharField(max_length=200, null=True)

@@ -15,7 +15,7 @@ class XCom(TenantModel):
     dag_id = models.CharField(max_length=250)
     run_id = models.CharField(max_length=250)
     task_id = models.CharField(max_length=250)
-    map_index = models.IntegerField(default=-1)
+    map_index = models.IntegerField(db_default=-1)
     key = models.CharField(max_length=512)
     value = models.JSONField(null=True)
     mapped_length = models.IntegerField(null=True)
