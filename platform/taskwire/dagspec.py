@@ -22,7 +22,8 @@ class ExpandInput(Struct, kw_only=True):
     `kind`: `product` (`expand(**)`: one child per keyword, lengths multiply), `list` (`expand_kwargs`),
     `literal` (`length` known at parse time; 0 allowed), `xcom` (length of the XCom `key` of `task_id`),
     `zip` (shortest, or longest when `fill` is set), `concat` (sum), `map` (same as its only child; a
-    `map` may drop elements only at run time, by raising a skip).
+    `map` may drop elements only at run time, by raising a skip). `names` and `children` of a `product` keep
+    the author's order: it decides which child gets which elements (the last keyword varies fastest).
     """
 
     kind: str
@@ -41,13 +42,19 @@ class TaskSpec(Struct, kw_only=True):
     operator: str
     """Class name, as Airflow's `operator_name`."""
     module: str = ""
+    task_type: str | None = None
+    """The class itself when `operator` is a decorator's name (`@task` -> `_PythonDecoratedOperator`)."""
     downstream: list[str] = []
+    edge_labels: dict[str, str] = {}
+    """downstream task id -> the label its author gave the edge."""
     trigger_rule: str = "all_success"
     is_setup: bool = False
     is_teardown: bool = False
     on_failure_fail_dagrun: bool = False
     group_id: str | None = None
     label: str | None = None
+    """What a graph shows, when it is not the task id: the display name, or the id without its group."""
+    display_name: str | None = None
     owner: str = ""
     pool: str = "default_pool"
     pool_slots: int = 1
@@ -55,24 +62,41 @@ class TaskSpec(Struct, kw_only=True):
     executor: str | None = None
     priority_weight: int = 1
     weight_rule: str = "downstream"
+    """`downstream`, `upstream`, `absolute`, or the import path of the author's own strategy class."""
     retries: int = 0
     retry_delay_seconds: float = 300.0
     retry_exponential_backoff: float = 0.0
     """0: constant delay; otherwise the multiplier per try (Airflow's `True` is 2.0)."""
     max_retry_delay_seconds: float | None = None
+    has_retry_policy: bool = False
+    """The author's own retry policy decides in the runtime; retries and delay are its upper bounds."""
     execution_timeout_seconds: float | None = None
     depends_on_past: bool = False
     wait_for_downstream: bool = False
     ignore_first_depends_on_past: bool = False
+    wait_for_past_depends_before_skipping: bool = False
     max_active_tis_per_dag: int | None = None
     max_active_tis_per_dagrun: int | None = None
     is_mapped: bool = False
     expand: ExpandInput | None = None
+    map_index_template: str | None = None
     mapped_group_ids: list[str] = []
     """Enclosing mapped task groups, outermost first."""
     is_empty: bool = False
-    """Airflow's `inherits_from_empty_operator` with no callbacks, inlets or outlets: succeeds without a worker."""
+    """Airflow's `inherits_from_empty_operator`, no callback, inlet or outlet: succeeds without a worker."""
     is_sensor: bool = False
+    reschedules: bool = False
+    """A sensor in mode `reschedule`: gives its slot back between two looks."""
+    can_skip_downstream: bool = False
+    """Branches and short circuits: inherits Airflow's SkipMixin."""
+    do_xcom_push: bool = True
+    multiple_outputs: bool = False
+    run_as_user: str | None = None
+    executor_config: dict[str, Any] = {}
+    """Rendered as text where not JSON."""
+    email: list[str] = []
+    email_on_failure: bool = True
+    email_on_retry: bool = True
     has_callbacks: list[str] = []
     """Which of on_execute, on_success, on_failure, on_retry, on_skipped are set."""
     sla_seconds: float | None = None
@@ -85,10 +109,15 @@ class TaskSpec(Struct, kw_only=True):
     ui_fgcolor: str | None = None
     inlets: list[dict[str, Any]] = []
     outlets: list[dict[str, Any]] = []
+    dag_dependencies: list[dict[str, str]] = []
+    """Other DAGs: {"kind": "triggers" | "waits_for", "dag_id", and "task_id" of the other DAG if one}."""
     extra_links: list[str] = []
     start_from_trigger: bool = False
+    start_trigger: dict[str, Any] = {}
+    """{"classpath", "kwargs", "next_method", "next_kwargs", "timeout_seconds"}: it starts in a trigger."""
     code_sha: str | None = None
-    """SHA-256 of the source of the task's callable, so that a changed body is a changed version."""
+    """SHA-256 of what the task does: the source of its callable and of classes in the bundle, and the values
+    of its template fields; so that a changed body or command is a changed version."""
 
 
 class GroupSpec(Struct, kw_only=True):
@@ -102,6 +131,12 @@ class GroupSpec(Struct, kw_only=True):
     expand: ExpandInput | None = None
     ui_color: str | None = None
     ui_fgcolor: str | None = None
+    doc_md: str | None = None
+    upstream_groups: list[str] = []
+    downstream_groups: list[str] = []
+    upstream_tasks: list[str] = []
+    downstream_tasks: list[str] = []
+    """Edges drawn between a whole group and its neighbours; each task's own edges already contain them."""
 
 
 class TimetableSpec(Struct, kw_only=True):
@@ -109,8 +144,14 @@ class TimetableSpec(Struct, kw_only=True):
 
     `kind`: `null`, `once`, `continuous`, `cron` (`expression`, `timezone`), `delta` (`delta`),
     `multi_cron` (`expressions`), `trigger_cron` (no data interval: `expression`, `interval_seconds`),
-    `trigger_delta`, `multi_trigger_cron`, `events` (`instants`), `asset` (`condition`), `asset_or_time`,
-    `custom` (evaluated in the tenant's runtime). `delta` is a dict of relativedelta/timedelta fields.
+    `trigger_delta`, `multi_trigger_cron`, `events` (`instants`), `asset` (`condition`), `asset_or_time`
+    (`condition`, `child`), `partition_cron` (`expression`, `partition`), `partition_asset` (`condition`,
+    `partition`), `partition_runtime`, `custom` (evaluated in the tenant's runtime: `custom` is {"path",
+    "data"}).
+
+    `delta` and `interval` hold the non-zero fields of what the author wrote: of a timedelta `days`, `seconds`
+    and `microseconds`, of a relativedelta `years`, `months`, `weeks` folded into `days`, … and its absolute
+    fields (`year`, `month`, `day`, `hour`, …, `weekday`, `weekday_n`).
     """
 
     kind: str
@@ -122,20 +163,41 @@ class TimetableSpec(Struct, kw_only=True):
     timezone: str = "UTC"
     delta: dict[str, float] = {}
     interval_seconds: float = 0.0
+    """Length of a trigger timetable's data interval, 0 when the author gave a relativedelta."""
+    interval: dict[str, float] = {}
+    """The data interval as relativedelta fields; empty when `interval_seconds` says it."""
+    run_immediately: bool = False
     run_immediately_seconds: float | None = None
+    """With no start date, run the latest past instant if it is at most this old."""
     instants: list[str] = []
+    restrict_to_events: bool = False
     condition: dict[str, Any] | None = None
+    """A tree of {"type": "all" | "any", "objects": [...]}, {"type": "asset", "name", "uri", "group"},
+    {"type": "alias", "name", "group"} and {"type": "ref", "name" | "uri"}."""
     child: TimetableSpec | None = None
+    partition: dict[str, Any] | None = None
     custom: dict[str, Any] | None = None
+    active_runs_limit: int | None = None
+    can_be_scheduled: bool = True
 
 
 class DeadlineSpec(Struct, kw_only=True):
-    """A DAG's `DeadlineAlert`: `reference` is queued_at, logical_date, fixed or average_runtime."""
+    """A DAG's `DeadlineAlert`: `reference` is queued_at, logical_date, fixed, average_runtime or custom."""
 
     reference: str
     interval_seconds: float
+    """Negative: before the reference. 0 when `interval_variable` names the Variable that holds it."""
+    interval_variable: str | None = None
+    name: str | None = None
     fixed_at: str | None = None
+    max_runs: int | None = None
+    min_runs: int | None = None
+    custom: dict[str, Any] | None = None
     callback: str = ""
+    callback_kind: str = "sync"
+    """`sync` runs like a task, `async` in the triggerer."""
+    callback_kwargs: dict[str, Any] = {}
+    callback_executor: str | None = None
 
 
 class DagSpec(Struct, kw_only=True):
@@ -168,6 +230,11 @@ class DagSpec(Struct, kw_only=True):
     access_control: dict[str, Any] = {}
     render_template_as_native_obj: bool = False
     has_callbacks: list[str] = []
+    """Which of on_success, on_failure and sla_miss are set."""
+    allowed_run_types: list[str] | None = None
+    disable_bundle_versioning: bool = False
+    rerun_with_latest_version: bool | None = None
+    template_searchpath: list[str] = []
     deadlines: list[DeadlineSpec] = []
     dag_result_task_id: str | None = None
     fresh_parse: bool = False

@@ -1,0 +1,67 @@
+"""Which line of requirements.txt a missing module asks for."""
+
+from __future__ import annotations
+
+_NESTED_PROVIDERS = ("apache", "atlassian", "cncf", "common", "dbt", "microsoft")
+"""Folders of `airflow.providers` that are no provider themselves but hold several."""
+
+_DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+    "bs4": "beautifulsoup4",
+    "PIL": "Pillow",
+    "cv2": "opencv-python-headless",
+    "dotenv": "python-dotenv",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "kafka": "kafka-python",
+    "jwt": "PyJWT",
+    "Crypto": "pycryptodome",
+    "google.cloud.bigquery": "google-cloud-bigquery",
+    "google.cloud.storage": "google-cloud-storage",
+    "snowflake.connector": "snowflake-connector-python",
+    "great_expectations": "great-expectations",
+    "cosmos": "astronomer-cosmos",
+}
+
+
+def requirement_hint(*, error: BaseException) -> str:
+    """One sentence naming the requirement to add, or an empty string when `error` is about something else."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    provider = provider_distribution(module=error.name)
+    if provider:
+        return f"Add {provider} to requirements.txt"
+    if error.name.split(".")[0] in ("airflow", "airflow_local_settings"):
+        return ""
+    name = _DISTRIBUTIONS.get(error.name) or _DISTRIBUTIONS.get(error.name.split(".")[0])
+    if name:
+        return f"Add {name} to requirements.txt"
+    top = error.name.split(".")[0]
+    return f"Add the package that provides {top!r} to requirements.txt, or the module to the bundle"
+
+
+def provider_distribution(*, module: str) -> str:
+    """`airflow.providers.cncf.kubernetes.operators.pod` -> `apache-airflow-providers-cncf-kubernetes`.
+
+    Empty when `module` is no provider's, or is one whose distribution is installed already (then the module
+    itself is gone or misspelt, and adding the requirement again would not help).
+    """
+    parts = module.split(".")
+    if parts[:2] != ["airflow", "providers"] or len(parts) < 3:
+        return ""
+    depth = 2 if parts[2] in _NESTED_PROVIDERS else 1
+    if len(parts) < 2 + depth:
+        return f"an apache-airflow-providers-{parts[2]}-… package"
+    name = "apache-airflow-providers-" + "-".join(parts[2 : 2 + depth])
+    return "" if _is_installed(name) else name
+
+
+def _is_installed(distribution: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
