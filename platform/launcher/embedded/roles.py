@@ -1,0 +1,131 @@
+"""Prepares a Postgres server for Aerodrome: four login roles and one database, embedded or external alike.
+
+No role is a superuser or passes row-level security. ``aerodrome_owner`` owns the database and its schema and
+runs the migrations; the other three own nothing, and the migrations grant them what they need. Everything
+can be done again without harm. See https://www.postgresql.org/docs/current/ddl-rowsecurity.html for why the
+attributes matter: a superuser or BYPASSRLS role sees every tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import encrypt_password
+
+DATABASE = "aerodrome"
+ROLES = {
+    "owner": "aerodrome_owner",
+    "app": "aerodrome_app",
+    "sched": "aerodrome_sched",
+    "auth": "aerodrome_auth",
+}
+_ATTRIBUTES = "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT"
+# Two launchers preparing one server take turns: the lock's number is only ours by convention.
+_LOCK = 4_107_200_518
+
+
+class RoleTooStrong(Exception):
+    """An existing role could see every tenant."""
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """How each component connects: libpq URLs, with passwords."""
+
+    app: str
+    owner: str
+    sched: str
+    auth: str
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that the control plane reads."""
+        names = {"app": "AERODROME_DATABASE_URL"}
+        return {
+            names.get(field.name, f"AERODROME_DATABASE_{field.name.upper()}_URL"): getattr(self, field.name)
+            for field in fields(self)
+        }
+
+
+def database_urls(
+    *, host: str, port: int | str, passwords: Mapping[str, str], database: str = DATABASE
+) -> DatabaseUrls:
+    """The four URLs for a server. ``host`` may be the folder of a unix socket."""
+    where = urlencode({"host": host, "port": port})
+    return DatabaseUrls(
+        **{
+            key: f"postgresql://{role}:{quote(passwords[key], safe='')}@/{database}?{where}"
+            for key, role in ROLES.items()
+        }
+    )
+
+
+def prepare_database(
+    *, admin: Mapping[str, Any], passwords: Mapping[str, str], database: str = DATABASE
+) -> str:
+    """Creates what is missing, sets the roles' passwords and returns the server's version ("18.6").
+
+    ``admin``: libpq parameters of a superuser, or of a role with CREATEROLE and CREATEDB. ``passwords``: by
+    the keys of ``ROLES``. Raises ``RoleTooStrong`` when a role exists that passes row-level security.
+    """
+    with _connected(admin) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        cursor.execute(
+            "SELECT current_setting('server_version'), rolsuper FROM pg_roles WHERE rolname = user"
+        )
+        version, is_superuser = cursor.fetchone() or ("unknown", False)
+        for key, role in ROLES.items():
+            _ensure_role(connection, role=role, password=passwords[key])
+        owner = sql.Identifier(ROLES["owner"])
+        name = sql.Identifier(database)
+        if not is_superuser:
+            cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
+        if cursor.fetchone() is None:
+            cursor.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(name, owner)
+            )
+        cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+        for key in ("app", "sched", "auth"):
+            cursor.execute(
+                sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(ROLES[key]))
+            )
+    with _connected({**admin, "dbname": database}) as connection, connection.cursor() as cursor:
+        cursor.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
+        cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    return str(version).split(" ")[0]
+
+
+def _ensure_role(connection: Connection, *, role: str, password: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", [role])
+        found = cursor.fetchone()
+        if found is not None and any(found):
+            raise RoleTooStrong(
+                f"the role {role} exists and is a superuser or has BYPASSRLS, so it could see every tenant: "
+                f"run `ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS`, then start again"
+            )
+        # Hashed here: the server's log and pg_stat_activity never see the password.
+        secret = encrypt_password(password, role, connection, "scram-sha-256")
+        action = "CREATE ROLE {} " + _ATTRIBUTES if found is None else "ALTER ROLE {}"
+        cursor.execute(sql.SQL(action + " PASSWORD %s").format(sql.Identifier(role)), [secret])
+
+
+class _connected:
+    """A connection in autocommit (CREATE DATABASE needs that) that is closed at the end."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+
+    def __enter__(self) -> Connection:
+        self._connection = psycopg2.connect(**{"connect_timeout": 10, **self._parameters})
+        self._connection.autocommit = True
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
