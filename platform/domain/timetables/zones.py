@@ -18,15 +18,15 @@ def zone_of(name: str) -> tzinfo:
     """`Europe/Berlin`, `UTC`, `+02:00` or seconds east of Greenwich (`7200`). Raises `TimetableInvalid`."""
     if name.upper() in ("UTC", "Z"):
         return UTC
-    if match := _OFFSET.fullmatch(name):
-        sign, hours, minutes = match.groups()
-        offset = timedelta(hours=int(hours), minutes=int(minutes))
-        return timezone(-offset if sign == "-" else offset)
     try:
+        if match := _OFFSET.fullmatch(name):
+            sign, hours, minutes = match.groups()
+            offset = timedelta(hours=int(hours), minutes=int(minutes))
+            return timezone(-offset if sign == "-" else offset)
         if name.lstrip("-").isdigit():
             return timezone(timedelta(seconds=int(name)))
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as problem:
+    except (KeyError, ValueError, OverflowError, OSError) as problem:
         raise TimetableInvalid(
             f"time zone {name!r} is unknown; use an IANA name such as 'Europe/Berlin'"
         ) from problem
