@@ -89,9 +89,8 @@ FINISHED_OK: Final = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 
 FAILED_TASK: Final = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 
-WAITING_TASK: Final[frozenset[TaskState | None]] = frozenset(
-    {None, TaskState.UP_FOR_RETRY, TaskState.UP_FOR_RESCHEDULE}
-)
+_WAITING: Final = (None, TaskState.UP_FOR_RETRY, TaskState.UP_FOR_RESCHEDULE)
+WAITING_TASK: Final[frozenset[TaskState | None]] = frozenset(_WAITING)
 """May be promoted once their trigger rule and their time allow it."""
 
 TERMINAL_RUN: Final = frozenset({RunState.SUCCESS, RunState.FAILED})
@@ -113,21 +112,15 @@ MOVES: Final[tuple[Move, ...]] = (
     *_moves(Verb.PLAN, (_S.REMOVED,), (None,)),
     # What the task waited for has happened. An empty operator succeeds here, without a worker, and a task
     # that starts from its trigger goes straight to the triggerer.
-    *_moves(Verb.PROMOTE, WAITING_TASK, (_S.SCHEDULED, _S.SUCCESS, _S.DEFERRED)),
+    *_moves(Verb.PROMOTE, _WAITING, (_S.SCHEDULED, _S.SUCCESS, _S.DEFERRED)),
     *_moves(Verb.PROMOTE, (_S.DEFERRED, _S.AWAITING_INPUT), (_S.SCHEDULED,)),
     # The trigger rule decided that the task will not run.
-    *_moves(Verb.PROPAGATE, (None,), (_S.SKIPPED, _S.UPSTREAM_FAILED, _S.REMOVED)),
-    # A running task skipped its downstream (branch, short circuit): what runs or ran is left alone.
+    *_moves(Verb.PROPAGATE, _WAITING, (_S.SKIPPED, _S.UPSTREAM_FAILED, _S.REMOVED)),
+    # A running task skipped its downstream (branch, short circuit): what runs or ran is left alone, but a
+    # skip wins over an upstream failure that was noticed first, as in Airflow.
     *_moves(
         Verb.PROPAGATE,
-        (
-            _S.SCHEDULED,
-            _S.QUEUED,
-            _S.UP_FOR_RETRY,
-            _S.UP_FOR_RESCHEDULE,
-            _S.DEFERRED,
-            _S.AWAITING_INPUT,
-        ),
+        (_S.SCHEDULED, _S.QUEUED, _S.DEFERRED, _S.AWAITING_INPUT, _S.UPSTREAM_FAILED),
         (_S.SKIPPED,),
     ),
     *_moves(Verb.ADMIT, (_S.SCHEDULED,), (_S.QUEUED,)),
