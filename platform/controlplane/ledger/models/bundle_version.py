@@ -22,6 +22,10 @@ class BundleVersion(TenantModel):
     byte_count = models.BigIntegerField()
     files = models.JSONField()
     """path -> SHA-256 of every file, for reuse of parse results and for showing what changed."""
+    candidates = models.JSONField(default=list)
+    """Sorted paths of the files that may hold DAGs."""
+    epoch = models.IntegerField(default=0)
+    """Raised by each dispatch of its parsing: names the attempt."""
     runtime = tenant_link("ledger.Runtime", null=True, on_delete=models.SET_NULL)
     state = models.CharField(max_length=10, default="received")
     summary = models.JSONField(default=dict)

@@ -16,6 +16,8 @@ class Runtime(TenantModel):
     python = models.CharField(max_length=10)
     requirements = models.TextField(blank=True, default="")
     state = models.CharField(max_length=10, default="queued")
+    epoch = models.IntegerField(default=0)
+    """Raised by each dispatch of its build: names the attempt."""
     message = models.TextField(blank=True, default="")
     log = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
