@@ -41,8 +41,7 @@ class ServerAccount:
 def choose_account(*, name: str) -> ServerAccount:
     """The account for a server: ``name`` (created if absent) for root, otherwise the caller's own."""
     if os.geteuid() != 0:
-        me = pwd.getpwuid(os.geteuid())
-        return ServerAccount(name=me.pw_name, uid=me.pw_uid, gid=os.getegid(), switches=False)
+        return own_account()
     found = _find(name) or _create(name) or _find(FALLBACK_ACCOUNT)
     if found is None:
         raise FolderOutOfReach(
@@ -50,6 +49,16 @@ def choose_account(*, name: str) -> ServerAccount:
             f"'{FALLBACK_ACCOUNT}': make one (`useradd --system {name}`) or start as an ordinary user"
         )
     return found
+
+
+def own_account() -> ServerAccount:
+    """The caller's own account. It may have no name (a container's arbitrary uid)."""
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = str(uid)
+    return ServerAccount(name=name, uid=uid, gid=os.getegid(), switches=False)
 
 
 def require_reachable(*, folder: Path, account: ServerAccount) -> None:

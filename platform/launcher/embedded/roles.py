@@ -18,6 +18,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import encrypt_password
 
+from launcher.embedded.binaries import OLDEST_MAJOR, OLDEST_SAFE
+
 DATABASE = "aerodrome"
 ROLES = {
     "owner": "aerodrome_owner",
@@ -129,3 +131,20 @@ class _connected:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+
+class ServerTooOld(Exception):
+    """An external server lets rows of other tenants leak past row-level security, or lacks what is needed."""
+
+
+def check_server(*, url: str) -> str:
+    """Connects to an external server and returns its version. Raises ``ServerTooOld`` or libpq's error."""
+    with _connected({"dsn": url}) as connection:
+        number = connection.server_version
+    major, minor = divmod(number, 10_000)
+    if major < OLDEST_MAJOR or minor < OLDEST_SAFE.get(major, 0):
+        raise ServerTooOld(
+            f"the configured Postgres is {major}.{minor}, which has a known leak past row-level security "
+            f"or is older than {OLDEST_MAJOR}: use 15.14, 16.10, 17.6, 18 or newer"
+        )
+    return f"{major}.{minor}"

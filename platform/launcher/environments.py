@@ -1,0 +1,96 @@
+"""The environment of each child: built from nothing, so that a secret reaches only who needs it.
+
+The agent runs tenants' code: it learns no database, no Redis and no key, only how to reach the gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from launcher.embedded.roles import DatabaseUrls
+from launcher.settings import Settings
+
+# Kept from the caller: where programs are, the language, certificates, proxies, package indexes.
+_KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "NO_COLOR"}
+_KEPT_FOR_DOWNLOADS = ("SSL_CERT_", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+                       "ALL_PROXY", "UV_", "PIP_")  # fmt: skip
+_AGENT_ONLY = ("AERODROME_AGENT_", "AERODROME_TASK_NETWORK", "AERODROME_LOG_LEVEL", "AERODROME_UV")
+_DATABASES = ("AERODROME_DATABASE_", "AERODROME_REDIS_")
+
+
+def control_plane_environment(
+    *,
+    caller: Mapping[str, str],
+    settings: Settings,
+    checkout: Path,
+    base_url: str,
+    gateway_socket: Path,
+    databases: DatabaseUrls,
+    redis_url: str,
+    with_owner: bool = False,
+) -> dict[str, str]:
+    """For web, gateway, scheduler and (``with_owner``) the migrations."""
+    urls = databases.as_environment()
+    if not with_owner:
+        del urls["AERODROME_DATABASE_OWNER_URL"]
+    return {
+        **_kept(caller),
+        **{
+            name: value
+            for name, value in caller.items()
+            if name.startswith("AERODROME_") and not name.startswith(_DATABASES)
+        },
+        "PYTHONPATH": f"{checkout / 'platform'}:{checkout}",
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+        "AERODROME_DATA": str(settings.data),
+        "AERODROME_BASE_URL": base_url,
+        "AERODROME_SECRET_KEY_FILE": str(settings.secret_key_file),
+        "AERODROME_ENCRYPTION_KEY_FILE": str(settings.encryption_key_file),
+        "AERODROME_SIGNING_KEY_FILE": str(settings.signing_key_file),
+        "AERODROME_STORE": str(settings.store),
+        "AERODROME_GIT_DIR": str(settings.git_dir),
+        "AERODROME_GATEWAY_SOCKET": str(gateway_socket),
+        "AERODROME_AGENT_TOKEN_FILE": str(settings.agent_token_file),
+        "AERODROME_LOG_LEVEL": settings.log_level,
+        "AERODROME_REDIS_URL": redis_url,
+        **urls,
+    }
+
+
+def agent_environment(
+    *,
+    caller: Mapping[str, str],
+    settings: Settings,
+    checkout: Path,
+    base_url: str,
+    gateway_socket: Path,
+    uv: Path,
+) -> dict[str, str]:
+    """For the agent: nothing of the databases, Redis or the keys."""
+    where = (
+        {"AERODROME_AGENT_URL": settings.agent_url}
+        if settings.agent_url
+        else {"AERODROME_AGENT_SOCKET": str(settings.agent_socket or gateway_socket)}
+    )
+    return {
+        "AERODROME_UV": str(uv),
+        **_kept(caller),
+        **{name: value for name, value in caller.items() if name.startswith(_KEPT_FOR_DOWNLOADS)},
+        **{name: value for name, value in caller.items() if name.startswith(_AGENT_ONLY)},
+        "PYTHONPATH": f"{checkout / 'runtime'}:{checkout / 'platform'}",
+        "PYTHONUNBUFFERED": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        **where,
+        "AERODROME_AGENT_EXECUTION_URL": settings.agent_execution_url or f"{base_url}/execution",
+        "AERODROME_AGENT_TOKEN_FILE": str(settings.agent_token_file),
+        "AERODROME_AGENT_SLOTS": str(settings.agent_slots),
+        "AERODROME_AGENT_DIR": str(settings.agent_dir),
+        "AERODROME_LOG_LEVEL": settings.log_level,
+    }
+
+
+def _kept(caller: Mapping[str, str]) -> dict[str, str]:
+    # PYTHONDONTWRITEBYTECODE and the like stay behind: without byte code each start takes twice as long.
+    return {"LANG": "C.UTF-8"} | {name: value for name, value in caller.items() if name in _KEPT}
