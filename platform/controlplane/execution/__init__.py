@@ -1,0 +1,1 @@
+"""What a running task tells us: start, heartbeat, outcome, defer, XCom, logs."""

@@ -1,0 +1,59 @@
+"""Logs of tries: where each is, and the store they are in.
+
+Callers: the agents' door (append), the public API and the portal (read). A key begins with the tenant's id;
+whoever takes a key from outside checks that it is the attempt's own (`log_key`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
+
+from django.conf import settings
+
+from controlplane.execution.log_contract import LogStore
+from controlplane.execution.log_files import LogFiles
+
+PIECE_LENGTH = 200
+"""File systems take 255 bytes a name."""
+
+
+def log_key(
+    *, tenant_id: UUID | str, dag_id: str, run_id: str, task_id: str, map_index: int, try_number: int
+) -> str:
+    """`<tenant>/<dag>/<run>/<task>/<map index>/<try>.log`, each piece safe as a file name."""
+    pieces = [str(UUID(str(tenant_id))), *(_piece(name) for name in (dag_id, run_id, task_id))]
+    return "/".join([*pieces, str(int(map_index)), f"{int(try_number)}.log"])
+
+
+def append(*, key: str, offset: int, data: bytes) -> int:
+    """See LogStore.append. Raises LogKeyInvalid, LogStoreFull."""
+    return _store(settings.STORE_DIR / "logs").append(key=key, offset=offset, data=data)
+
+
+def read(*, key: str, offset: int = 0, limit: int) -> bytes:
+    """See LogStore.read. Raises LogKeyInvalid."""
+    return _store(settings.STORE_DIR / "logs").read(key=key, offset=offset, limit=limit)
+
+
+def size(key: str) -> int:
+    """See LogStore.size. Raises LogKeyInvalid."""
+    return _store(settings.STORE_DIR / "logs").size(key=key)
+
+
+@cache
+def _store(root: Path) -> LogStore:
+    return LogFiles(root=root)
+
+
+def _piece(name: str) -> str:
+    # `quote` leaves letters, digits and _.-~ alone. A leading dot could be `.` or `..`; `~` marks a cut name.
+    safe = quote(name, safe="").replace("~", "%7E")
+    if safe.startswith("."):
+        safe = f"%2E{safe[1:]}"
+    if len(safe) > PIECE_LENGTH:
+        safe = f"{safe[: PIECE_LENGTH - 33]}~{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+    return safe or "%"

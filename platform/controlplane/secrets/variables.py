@@ -1,0 +1,79 @@
+"""Airflow's Variables of the tenant in scope, sealed at rest. Every call runs inside `tenant_scope`.
+
+Callers: `api/v2`, `api/execution`, the command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from controlplane.foundation.db import execute
+from controlplane.ledger.models.variable import Variable
+from controlplane.secrets import store
+from controlplane.secrets.contract import Place
+from domain.ids import uuid7
+from tenants.scope import current_tenant
+
+KEY_LENGTH = 250
+
+
+class VariableUnknown(LookupError):
+    """The tenant in scope has no Variable of this key."""
+
+
+class VariableKeyInvalid(ValueError):
+    """The key is empty or too long."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """One page of keys, and how many there are in all."""
+
+    keys: list[str]
+    total: int
+
+
+def get(key: str) -> str:
+    """The value. Raises VariableUnknown, SealBroken, KeyUnavailable."""
+    rows = execute("secrets/sql/get_variable.sql", key=key)
+    if not rows:
+        raise VariableUnknown(f"Variable with key '{key}' not found")
+    return _open(row_id=rows[0][0], sealed=bytes(rows[0][1]))
+
+
+def value_of(row: Variable) -> str:
+    """The value of a row that the caller has read (lists with filters and pages are the API's)."""
+    return _open(row_id=row.id, sealed=bytes(row.sealed))
+
+
+def put(*, key: str, value: str, description: str | None, now: datetime) -> bool:
+    """Create it or replace value and description. True when it is new. Raises VariableKeyInvalid."""
+    if not key or len(key) > KEY_LENGTH:
+        raise VariableKeyInvalid(f"A Variable's key has 1 to {KEY_LENGTH} characters, not {len(key)}.")
+    # The row comes first, empty: the seal is bound to its id.
+    [(row_id, is_new)] = execute("secrets/sql/place_variable.sql", id=uuid7(), key=key, now=now)
+    sealed = store.current().seal(plain=value.encode(), place=_place(row_id))
+    execute("secrets/sql/fill_variable.sql", id=row_id, sealed=sealed, description=description)
+    return bool(is_new)
+
+
+def delete(key: str) -> None:
+    """Raises VariableUnknown."""
+    if not execute("secrets/sql/delete_variable.sql", key=key):
+        raise VariableUnknown(f"Variable with key '{key}' not found")
+
+
+def list_keys(*, prefix: str = "", limit: int, offset: int = 0) -> Keys:
+    """Keys that start with `prefix`, in order."""
+    rows = execute("secrets/sql/list_variable_keys.sql", prefix=prefix, limit=limit, offset=offset)
+    return Keys(keys=[key for key, _ in rows if key is not None], total=rows[0][1])
+
+
+def _place(row_id: UUID) -> Place:
+    return Place(tenant_id=UUID(current_tenant()), table="variable", column="sealed", row_id=row_id)
+
+
+def _open(*, row_id: UUID, sealed: bytes) -> str:
+    return store.current().open(sealed=sealed, place=_place(row_id)).decode()
