@@ -1,0 +1,46 @@
+"""A newcomer's one step: an account and a tenant of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tenants.models.tenant import Tenant
+from tenants.models.user import User
+from tenants.people import register_person
+from tenants.provision import SlugTaken, provision_tenant
+from tenants.slugs import check_slug
+from tenants.tokens import IssuedToken
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUp:
+    user: User
+    tenant: Tenant
+    git_token: IssuedToken
+
+
+def sign_up(
+    *,
+    username: str,
+    email: str,
+    password: str,
+    slug: str,
+    name: str,
+    now: datetime,
+    furnish: Callable[[], None],
+) -> SignedUp:
+    """Make the person and the tenant. A name that is taken is refused before the account is made; somebody
+    who loses the race for it keeps the account and makes a tenant under another name after signing in.
+
+    Raises the refusals of `tenants.people`, `tenants.slugs` and `tenants.provision`.
+    """
+    check_slug(slug)
+    if Tenant.objects.using("auth").filter(slug=slug).exists():
+        raise SlugTaken(f"the name '{slug}' is taken: choose another one")
+    user = register_person(username=username, email=email, password=password)
+    made = provision_tenant(slug=slug, name=name, owner=user, now=now, furnish=furnish)
+    if made.git_token is None:
+        raise RuntimeError("a new tenant had a token already")
+    return SignedUp(user, made.tenant, made.git_token)

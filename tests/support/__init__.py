@@ -1,0 +1,1 @@
+"""What tests stand on: throwaway services, actors, factories that walk the flow."""
