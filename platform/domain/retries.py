@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 MAX_RETRY_DELAY_SECONDS: Final = 24 * 60 * 60
@@ -23,7 +23,7 @@ def delay_seconds(
 
     Airflow's `TaskInstance.next_retry_datetime`: constant when `multiplier` is 0 or 1; otherwise
     `retry_delay * multiplier ** (try - 1)`, rounded up, plus a jitter of the same size at most that depends
-    only on `key` (DAG id, task id, logical date in UTC) and the try, so that the answer never changes.
+    only on `key` (DAG id, task id, logical date) and the try, so that the answer never changes.
     `max_retry_delay_seconds` bounds only the growing kind, as in Airflow.
     """
     if multiplier in (0.0, 1.0) or multiplier < 0:
@@ -34,6 +34,8 @@ def delay_seconds(
         base = MAX_RETRY_DELAY_SECONDS
     base = max(base, 1)
     dag_id, task_id, logical_date = key
+    if logical_date is not None:
+        logical_date = logical_date.astimezone(UTC)
     text = f"{dag_id}#{task_id}#{logical_date}#{try_number}"
     jitter = int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), 16) % base
     delay = float(min(base + jitter, MAX_RETRY_DELAY_SECONDS))
