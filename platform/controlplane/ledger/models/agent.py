@@ -26,5 +26,7 @@ class Agent(models.Model):
     class Meta:
         db_table = "agent"
         constraints = [
-            PlatformTable(name="agent_grants", grants={"scheduler": "SELECT, INSERT, UPDATE, DELETE", "app": "SELECT"})
+            PlatformTable(
+                name="agent_grants", grants={"scheduler": "SELECT, INSERT, UPDATE, DELETE", "app": "SELECT"}
+            )
         ]

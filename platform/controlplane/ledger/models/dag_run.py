@@ -57,5 +57,7 @@ class DagRun(TenantModel):
                 condition=models.Q(logical_date__isnull=False),
             ),
             TenantTable(name="dag_run_wall"),
-            TenantForeignKey(name="dag_run_version_fk", column="dag_version_id", target="dag_version", on_delete="RESTRICT"),
+            TenantForeignKey(
+                name="dag_run_version_fk", column="dag_version_id", target="dag_version", on_delete="RESTRICT"
+            ),
         ]

@@ -25,7 +25,9 @@ class DagVersion(TenantModel):
     class Meta:
         db_table = "dag_version"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "dag_id", "version_number"], name="dag_version_number_uk"),
+            models.UniqueConstraint(
+                fields=["tenant", "dag_id", "version_number"], name="dag_version_number_uk"
+            ),
             models.UniqueConstraint(fields=["tenant", "dag_id", "content_hash"], name="dag_version_hash_uk"),
             TenantTable(name="dag_version_wall"),
             TenantForeignKey(name="dag_version_dag_fk", column="dag_row_id", target="dag"),

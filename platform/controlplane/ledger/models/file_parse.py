@@ -27,6 +27,8 @@ class FileParse(TenantModel):
     class Meta:
         db_table = "file_parse"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "path", "sha256", "runtime_digest"], name="file_parse_uk"),
+            models.UniqueConstraint(
+                fields=["tenant", "path", "sha256", "runtime_digest"], name="file_parse_uk"
+            ),
             TenantTable(name="file_parse_wall"),
         ]

@@ -79,7 +79,9 @@ class TaskInstance(TenantModel):
             models.Index(fields=["tenant", "dag_id", "task_id", "-id"], name="task_instance_history"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "dag_run", "task_id", "map_index"], name="task_instance_uk"),
+            models.UniqueConstraint(
+                fields=["tenant", "dag_run", "task_id", "map_index"], name="task_instance_uk"
+            ),
             TenantTable(name="task_instance_wall"),
             TenantForeignKey(name="task_instance_run_fk", column="dag_run_id", target="dag_run"),
         ]

@@ -29,7 +29,9 @@ class TaskTry(TenantModel):
     class Meta:
         db_table = "task_try"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "task_instance", "try_number", "epoch"], name="task_try_uk"),
+            models.UniqueConstraint(
+                fields=["tenant", "task_instance", "try_number", "epoch"], name="task_try_uk"
+            ),
             TenantTable(name="task_try_wall"),
             TenantForeignKey(name="task_try_ti_fk", column="task_instance_id", target="task_instance"),
         ]

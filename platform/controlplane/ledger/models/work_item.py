@@ -26,6 +26,8 @@ class WorkItem(models.Model):
             models.Index(fields=["tenant", "due_at"], name="work_item_tenant"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "kind", "ref"], name="work_item_uk", condition=models.Q(kind="plan")),
+            models.UniqueConstraint(
+                fields=["tenant", "kind", "ref"], name="work_item_uk", condition=models.Q(kind="plan")
+            ),
             TenantTable(name="work_item_wall", wide=("scheduler",)),
         ]

@@ -35,7 +35,9 @@ class Workload(TenantModel):
                 name="workload_waiting",
                 condition=models.Q(agent_id__isnull=True),
             ),
-            models.Index(fields=["agent_id"], name="workload_agent", condition=models.Q(agent_id__isnull=False)),
+            models.Index(
+                fields=["agent_id"], name="workload_agent", condition=models.Q(agent_id__isnull=False)
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "ref", "epoch", "kind"], name="workload_uk"),

@@ -24,7 +24,9 @@ class XCom(TenantModel):
     class Meta:
         db_table = "xcom"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "dag_run", "task_id", "map_index", "key"], name="xcom_uk"),
+            models.UniqueConstraint(
+                fields=["tenant", "dag_run", "task_id", "map_index", "key"], name="xcom_uk"
+            ),
             TenantTable(name="xcom_wall"),
             TenantForeignKey(name="xcom_run_fk", column="dag_run_id", target="dag_run"),
         ]

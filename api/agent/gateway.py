@@ -1,0 +1,200 @@
+"""The agents' door: a lean ASGI application, msgpack in and out, database work on a few threads.
+
+Claims wait here: a notification on `workload` wakes all that wait. Nothing is answered before its commit.
+Run by `manage.py gateway` on a Unix socket (and a port, for agents elsewhere).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import select
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import structlog
+from django.db import DatabaseError, InterfaceError, connections
+
+from api.agent import work
+from controlplane.bundles.artefact import open_artefact
+from controlplane.executors.agents import AgentGone, WireVersionUnsupported
+from controlplane.executors.local import CHANNEL
+from controlplane.foundation.db import listening
+from taskwire import agent as words
+
+log = structlog.get_logger("gateway")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+THREADS = 4
+MAX_BODY = 64 * 1024 * 1024
+
+CALLS: dict[str, tuple[type, Callable[[Any], Any]]] = {
+    "/agent/v1/register": (words.Register, work.register),
+    "/agent/v1/report": (words.ReportBatch, work.report_batch),
+    "/agent/v1/beat": (words.Beat, work.beat),
+    "/agent/v1/logs": (words.LogBatch, work.store_logs),
+}
+
+
+class Gateway:
+    """The ASGI application. `token` is what agents must present."""
+
+    def __init__(self, *, token: str) -> None:
+        self._authorization = f"Bearer {token}".encode()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gateway")
+        self._decoders = {kind: msgspec.msgpack.Decoder(kind) for kind, _ in CALLS.values()}
+        self._claim = msgspec.msgpack.Decoder(words.Claim)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._news = asyncio.Event()
+        self._listener: threading.Thread | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        path: str = scope["path"]
+        if path == "/healthz":
+            await _answer(send, 200, b"ok", b"text/plain")
+            return
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        if not hmac.compare_digest(given, self._authorization):
+            await _problem(send, 401, "agent-token", "The agent token is missing or wrong.")
+            return
+        try:
+            if path.startswith("/agent/v1/bundles/") and scope["method"] == "GET":
+                await self._send_bundle(path.rsplit("/", 1)[1], send)
+                return
+            body = await _body(receive)
+            if path == "/agent/v1/claim":
+                answer: Any = await self._wait_for_work(self._claim.decode(body))
+            elif path in CALLS:
+                kind, call = CALLS[path]
+                answer = await self._on_thread(call, self._decoders[kind].decode(body))
+            else:
+                await _problem(send, 404, "not-found", f"There is no {path} here.")
+                return
+        except AgentGone as error:
+            await _problem(send, 410, "agent-gone", str(error))
+        except WireVersionUnsupported as error:
+            await _problem(send, 426, "wire-version", str(error))
+        except (msgspec.MsgspecError, KeyError, ValueError) as error:
+            await _problem(send, 422, "body-invalid", f"The body could not be read: {error}")
+        except PermissionError as error:
+            await _problem(send, 403, "forbidden", str(error))
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("gateway.database", path=path, error=str(error).strip())
+            await _problem(send, 503, "database", "The database is away for a moment: try again.")
+        else:
+            await _answer(send, 200, self._encode(answer), b"application/msgpack")
+
+    async def _wait_for_work(self, message: words.Claim) -> words.Claimed:
+        deadline = asyncio.get_running_loop().time() + min(message.wait_seconds, 60.0)
+        while True:
+            news = self._news
+            answer: words.Claimed = await self._on_thread(work.claim, message)
+            left = deadline - asyncio.get_running_loop().time()
+            if answer.workloads or left <= 0:
+                return answer
+            try:
+                await asyncio.wait_for(news.wait(), min(left, 5.0))
+            except TimeoutError:
+                continue
+
+    async def _on_thread(self, call: Callable[[Any], Any], message: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _once_more, call, message)
+
+    async def _send_bundle(self, digest: str, send: Send) -> None:
+        try:
+            data = await asyncio.to_thread(_read_artefact, digest)
+        except FileNotFoundError:
+            await _problem(send, 404, "bundle-unknown", f"There is no bundle {digest}.")
+            return
+        await _answer(send, 200, data, b"application/x-tar")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                loop = asyncio.get_running_loop()
+                self._listener = threading.Thread(target=self._listen, args=(loop,), daemon=True)
+                self._listener.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On a thread of its own: every notification wakes all waiting claims."""
+        while True:
+            try:
+                with listening(CHANNEL, using="scheduler") as link:
+                    while True:
+                        select.select([link.fileno()], [], [], 30.0)
+                        link.poll()
+                        if link.notifies:
+                            link.notifies.clear()
+                            loop.call_soon_threadsafe(self._wake)
+            except (DatabaseError, InterfaceError, OSError):
+                loop.call_soon_threadsafe(self._wake)
+                threading.Event().wait(0.5)
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def _once_more(call: Callable[[Any], Any], message: Any) -> Any:
+    """Every call is idempotent, so one whose connection broke is made again on a new one."""
+    try:
+        return call(message)
+    except (DatabaseError, InterfaceError) as error:
+        if not _connection_broke(error):
+            raise
+        for alias in connections:
+            connections[alias].close()
+        return call(message)
+
+
+def _connection_broke(error: Exception) -> bool:
+    return any(
+        connections[alias].connection is not None and not connections[alias].is_usable()
+        for alias in connections
+    )
+
+
+def _read_artefact(digest: str) -> bytes:
+    with open_artefact(digest) as file:
+        return file.read()
+
+
+async def _body(receive: Receive) -> bytes:
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ValueError("the agent hung up")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BODY:
+            raise ValueError(f"the body is larger than {MAX_BODY} bytes")
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, body: bytes, kind: bytes) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _problem(send: Send, status: int, code: str, detail: str) -> None:
+    body = json.dumps(
+        {"type": f"urn:aerodrome:problem:{code}", "status": status, "title": code, "detail": detail}
+    )
+    await _answer(send, status, body.encode(), b"application/problem+json")

@@ -1,0 +1,165 @@
+"""What the gateway does for an agent, as plain functions on threads: one translation, one service call.
+
+The thin ledger (which tenant has work) is read as the scheduler's role; everything of a tenant is done as
+the application's role inside that tenant's scope, one transaction per tenant.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from uuid import UUID
+
+from controlplane.bundles.runtimes import build_workload
+from controlplane.dagprocessor.workload import parse_workload
+from controlplane.execution import logs, report, tokens
+from controlplane.executors.agents import beat_agent, current_agent, register_agent
+from controlplane.executors.local import AgentRef, claim_other, claim_tasks, waiting_tenants
+from controlplane.foundation.clock import utc_now
+from controlplane.foundation.crashpoints import crashpoint
+from controlplane.foundation.db import notify
+from controlplane.ledger.queries import running_tries
+from domain.fairness import order_tenants
+from taskwire.agent import (
+    Beat,
+    BeatResult,
+    Claim,
+    Claimed,
+    LogBatch,
+    LogResult,
+    Register,
+    Registered,
+    Report,
+    ReportBatch,
+    ReportResult,
+    Verdict,
+)
+from taskwire.workload import Workload
+from tenants.scope import tenant_scope
+from tenants.tenant_names import slug_of
+
+THIN = "scheduler"
+BEAT_SECONDS = 1.0
+LEASE_SECONDS = 10.0
+QUANTUM = 4
+REFRESH_SECONDS = 150.0
+_issued_at: dict[tuple[str, int], float] = {}
+
+PAYLOADS = {"parse": parse_workload, "build": build_workload}
+
+
+def register(message: Register) -> Registered:
+    """A new agent process: what an older one of the same name still held is lost, and found at once."""
+    row_id, epoch = register_agent(message=message, lease_seconds=LEASE_SECONDS, using=THIN)
+    notify("rescue", using=THIN)
+    return Registered(
+        agent_id=str(row_id), epoch=epoch, lease_seconds=LEASE_SECONDS, beat_seconds=BEAT_SECONDS
+    )
+
+
+def claim(message: Claim) -> Claimed:
+    """Work for this agent now, fairly over tenants; empty when there is none (the caller waits and asks again)."""
+    agent = current_agent(agent_id=message.agent_id, epoch=message.epoch, using=THIN)
+    waiting: defaultdict[str, dict[UUID, int]] = defaultdict(dict)
+    active: defaultdict[str, dict[UUID, int]] = defaultdict(dict)
+    for tenant_id, kind, count, running in waiting_tenants(using=THIN):
+        waiting[kind][tenant_id], active[kind][tenant_id] = count, running
+    out: list[Workload] = []
+    for kind, room in (("task", message.slots), ("other", message.parse_slots)):
+        while room > 0 and waiting[kind]:
+            turns = order_tenants(waiting=waiting[kind], active=active[kind], weights={}, quantum=QUANTUM)
+            if len(turns) == 1:
+                turns = [type(turns[0])(turns[0].tenant, room)]
+            for turn in turns:
+                got = _claim(kind, turn.tenant, agent, min(room, turn.allowance))
+                out += got
+                room -= len(got)
+                waiting[kind][turn.tenant] -= len(got)
+                active[kind][turn.tenant] += len(got)
+                if not got or waiting[kind][turn.tenant] <= 0:
+                    del waiting[kind][turn.tenant]
+                if room <= 0:
+                    break
+    if out:
+        crashpoint("executors.claim.after_commit")
+    return Claimed(workloads=out)
+
+
+def _claim(kind: str, tenant_id: UUID, agent: AgentRef, batch: int) -> list[Workload]:
+    with tenant_scope(tenant_id):
+        slug, now = slug_of(tenant_id), utc_now()
+        if kind == "task":
+            return claim_tasks(
+                tenant_id=tenant_id,
+                slug=slug,
+                agent=agent,
+                batch=batch,
+                now=now,
+                issue_token=tokens.issue,
+                log_key=logs.log_key,
+                using="default",
+            )
+        return claim_other(
+            tenant_id=tenant_id,
+            slug=slug,
+            agent=agent,
+            batch=batch,
+            payloads=PAYLOADS,
+            now=now,
+            using="default",
+        )
+
+
+def report_batch(message: ReportBatch) -> ReportResult:
+    """Each tenant's reports in a transaction of their own; answered after all commits."""
+    by_tenant: defaultdict[str, list[Report]] = defaultdict(list)
+    for one in message.reports:
+        by_tenant[one.tenant_id].append(one)
+    verdicts: list[Verdict] = []
+    for tenant_id, reports in by_tenant.items():
+        with tenant_scope(UUID(tenant_id)):
+            verdicts += report.apply(reports=reports, now=utc_now())
+    crashpoint("execution.report.after_commit")
+    return ReportResult(verdicts=verdicts)
+
+
+def beat(message: Beat) -> BeatResult:
+    """The agent lives; which of its attempts must stop, and fresh tokens for those that run long."""
+    stop = beat_agent(message=message, lease_seconds=LEASE_SECONDS, using=THIN)
+    return BeatResult(stop=stop, tokens=_fresh_tokens(message))
+
+
+def _fresh_tokens(message: Beat) -> dict[str, str]:
+    """Per-try tokens long before they expire. A restart of this process only delays them within their life."""
+    now = time.monotonic()
+    held = {(run[1], run[2]): run[0] for run in message.running}
+    for key in [key for key in _issued_at if key not in held]:
+        del _issued_at[key]
+    due: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for key, tenant_id in held.items():
+        if now - _issued_at.setdefault(key, now) > REFRESH_SECONDS:
+            due[tenant_id].append(key)
+    fresh: dict[str, str] = {}
+    for tenant_id, keys in due.items():
+        with tenant_scope(UUID(tenant_id)):
+            for row_id, epoch, try_number in running_tries(ids=[UUID(key[0]) for key in keys]):
+                fresh[str(row_id)] = tokens.issue(
+                    tenant_id=UUID(tenant_id),
+                    task_instance_id=row_id,
+                    epoch=epoch,
+                    try_number=try_number,
+                    now=utc_now(),
+                )
+                _issued_at[str(row_id), epoch] = now
+    return fresh
+
+
+def store_logs(message: LogBatch) -> LogResult:
+    """Log bytes at their offsets. A key must lie in the folder of the tenant that the segment names."""
+    current_agent(agent_id=message.agent_id, epoch=message.epoch, using=THIN, any_epoch=True)
+    stored: dict[str, int] = {}
+    for segment in message.segments:
+        if not segment.key.startswith(f"{UUID(segment.tenant_id)}/"):
+            raise PermissionError("the log key is not in the tenant's folder")
+        stored[segment.key] = logs.append(key=segment.key, offset=segment.offset, data=segment.data)
+    return LogResult(stored=stored)

@@ -1,0 +1,95 @@
+"""From what a running attempt says to what the ledger stores: the Execution API's state payloads. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from controlplane.ledger.transitions import Outcome
+from domain.retries import delay_seconds
+
+STATES = frozenset(
+    {
+        "success",
+        "failed",
+        "skipped",
+        "removed",
+        "upstream_failed",
+        "up_for_retry",
+        "up_for_reschedule",
+        "deferred",
+        "awaiting_input",
+    }
+)
+
+
+class OutcomeInvalid(ValueError):
+    """The state payload misses something or names a state that a task cannot report."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryFacts:
+    """What the delay of a retry is computed from."""
+
+    try_number: int
+    max_tries: int
+    delay_seconds: float
+    multiplier: float
+    longest_seconds: float | None
+    dag_id: str
+    task_id: str
+    logical_date: datetime | None
+
+
+def outcome_of(
+    *, task_instance: UUID, epoch: int, body: dict[str, Any], facts: RetryFacts | None, now: datetime
+) -> Outcome:
+    """The stored form of one state payload. Raises OutcomeInvalid."""
+    state = body.get("state")
+    if state not in STATES:
+        raise OutcomeInvalid(f"state {state!r} is not one a task can report")
+    ended_at = _instant(body.get("end_date"), "end_date") or now
+    due_at: datetime | None = None
+    if state == "up_for_retry":
+        if facts is None:
+            raise OutcomeInvalid("the attempt is unknown")
+        seconds = body.get("retry_delay_seconds")
+        if seconds is None:
+            seconds = delay_seconds(
+                retry_delay_seconds=facts.delay_seconds,
+                multiplier=facts.multiplier,
+                max_retry_delay_seconds=facts.longest_seconds,
+                try_number=facts.try_number,
+                key=(facts.dag_id, facts.task_id, facts.logical_date),
+            )
+        due_at = ended_at + timedelta(seconds=float(seconds))
+    elif state == "up_for_reschedule":
+        due_at = _instant(body.get("reschedule_date"), "reschedule_date")
+        if due_at is None:
+            raise OutcomeInvalid("reschedule_date is missing")
+    resumes = state in {"deferred", "awaiting_input"}
+    return Outcome(
+        id=task_instance,
+        epoch=epoch,
+        state=str(state),
+        ended_at=ended_at,
+        due_at=due_at,
+        label=body.get("rendered_map_index"),
+        died=body.get("died"),
+        next_method=body.get("next_method") if resumes else None,
+        next_kwargs=body.get("next_kwargs") if resumes else None,
+    )
+
+
+def _instant(value: Any, name: str) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    try:
+        found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError as error:
+        raise OutcomeInvalid(f"{name} {value!r} is not a date and time") from error
+    if found.tzinfo is None:
+        raise OutcomeInvalid(f"{name} {value!r} has no time zone")
+    return found

@@ -1,0 +1,23 @@
+-- Purpose: renew an agent's lease; find attempts it runs that are not its own any more or must stop; forget
+-- claims it does not know (they are then lost, and rescued). Thin ledger only. Index: workload_agent.
+-- Rows out: ('alive', NULL, NULL, NULL) first when current, then ('stop', ref, epoch, why).
+WITH alive AS (
+  UPDATE agent SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s::float8), usage = %(usage)s::jsonb
+  WHERE id = %(id)s::uuid AND epoch = %(epoch)s::int
+  RETURNING id, epoch
+), held AS (
+  SELECT * FROM unnest(%(refs)s::uuid[], %(epochs)s::int[]) AS h(ref, epoch)
+), forgotten AS (
+  UPDATE workload w SET agent_epoch = -1
+  FROM alive
+  WHERE w.agent_id = alive.id AND w.agent_epoch = alive.epoch
+    AND w.claimed_at < clock_timestamp() - make_interval(secs => %(grace)s::float8)
+    AND NOT EXISTS (SELECT 1 FROM held WHERE held.ref = w.ref AND held.epoch = w.epoch)
+)
+SELECT 'alive', NULL::uuid, NULL::int, NULL::text FROM alive
+UNION ALL
+SELECT 'stop', h.ref, h.epoch, coalesce(w.stop, 'superseded: this attempt is no longer the agent''s')
+FROM alive, held h
+LEFT JOIN workload w ON w.ref = h.ref AND w.epoch = h.epoch AND w.agent_id = %(id)s::uuid
+                    AND w.agent_epoch = %(epoch)s::int
+WHERE w.id IS NULL OR w.stop IS NOT NULL

@@ -1,0 +1,39 @@
+-- Purpose: running attempts say how they ended (or that they pause). The one door out of `running`.
+-- Locks: the instances in id order of the arrays. Index: primary key. Bound: the arrays.
+-- A late or foreign epoch moves nothing. Rows out: (id) of those that moved.
+WITH said AS (
+  SELECT * FROM unnest(
+    %(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(ended)s::timestamptz[], %(due)s::timestamptz[],
+    %(labels)s::text[], %(died)s::jsonb[], %(methods)s::text[], %(kwargs)s::jsonb[])
+    AS s(id, epoch, state, ended_at, due_at, label, died, method, kwargs)
+), moved AS (
+  UPDATE task_instance ti
+  SET state = said.state, due_at = said.due_at, died = said.died,
+      end_date = CASE WHEN said.state IN ('deferred', 'awaiting_input') THEN NULL ELSE said.ended_at END,
+      rendered_map_index = coalesce(said.label, ti.rendered_map_index),
+      next_method = said.method, next_kwargs = said.kwargs,
+      reschedules = ti.reschedules + CASE WHEN said.state = 'up_for_reschedule' THEN 1 ELSE 0 END
+  FROM said
+  WHERE ti.id = said.id AND ti.epoch = said.epoch AND ti.tenant_id = (SELECT app.tenant())
+    AND ti.state IN ('running', 'restarting')
+  RETURNING ti.*
+), gone AS (
+  DELETE FROM workload w USING moved m
+  WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = m.id AND w.epoch = m.epoch AND w.kind = 'task'
+), tries AS (
+  INSERT INTO task_try (id, tenant_id, task_instance_id, try_number, epoch, state, scheduled_at, queued_at,
+    start_date, end_date, hostname, unixname, pid, dag_version_id, died)
+  SELECT app.uuid7(), m.tenant_id, m.id, m.try_number, m.epoch, m.state, m.scheduled_at, m.queued_at,
+    m.start_date, m.end_date, m.hostname, m.unixname, m.pid, m.dag_version_id, m.died
+  FROM moved m WHERE m.state = 'up_for_retry'
+  ON CONFLICT DO NOTHING
+), items AS (
+  INSERT INTO work_item (tenant_id, kind, ref, due_at)
+  SELECT (SELECT app.tenant()), CASE WHEN m.state IN ('up_for_retry', 'up_for_reschedule') THEN 'due' ELSE 'finished' END, m.id,
+         coalesce(m.due_at, %(now)s::timestamptz)
+  FROM moved m WHERE m.state NOT IN ('deferred', 'awaiting_input')
+  UNION ALL
+  SELECT (SELECT app.tenant()), 'admit', NULL, %(now)s::timestamptz
+  WHERE EXISTS (SELECT 1 FROM moved m WHERE m.state NOT IN ('success', 'failed', 'skipped'))
+)
+SELECT id FROM moved

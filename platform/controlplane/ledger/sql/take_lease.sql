@@ -1,0 +1,8 @@
+-- Purpose: hold a tenant's lease: renew one's own, or take one that has lapsed (epoch rises). Database clock.
+-- Locks: the tenant's lease row. Rows out: (epoch), none while another holds it.
+UPDATE tenant_lease l
+SET epoch = l.epoch + CASE WHEN l.holder IS DISTINCT FROM %(holder)s::uuid THEN 1 ELSE 0 END,
+    holder = %(holder)s::uuid, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
+WHERE l.id = %(tenant)s::uuid AND l.tenant_id = %(tenant)s::uuid
+  AND (l.holder = %(holder)s::uuid OR l.lease_until IS NULL OR l.lease_until < clock_timestamp())
+RETURNING l.epoch

@@ -1,0 +1,280 @@
+"""The only writer of run and task state.
+
+Every function runs one statement of `ledger/sql` inside the caller's tenant scope, takes sets, and returns
+what moved: a row that lost its race (another epoch, another state) is simply not among them. None commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from controlplane.foundation.db import execute, json_list, json_parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """What one propagation decided: instances that became terminal, that wait to be expanded, runs that are over."""
+
+    ended: list[UUID]
+    scheduled: list[UUID]
+    unexpanded: list[UUID]
+    runs_over: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOver:
+    """A run that just got its final state."""
+
+    id: UUID
+    dag_id: str
+    run_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended or pauses. `due_at` for a retry or reschedule; `died` when its process did not say."""
+
+    id: UUID
+    epoch: int
+    state: str
+    ended_at: datetime
+    due_at: datetime | None = None
+    label: str | None = None
+    died: dict[str, Any] | None = None
+    next_method: str | None = None
+    next_kwargs: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class XComWrite:
+    """An XCom that a running attempt pushes; `value` is JSON as Airflow's serialiser made it."""
+
+    id: UUID
+    epoch: int
+    key: str
+    value: Any
+    mapped_length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """All that a run is created from."""
+
+    dag_id: str
+    run_id: str
+    run_type: str
+    logical_date: datetime | None
+    interval_start: datetime | None
+    interval_end: datetime | None
+    run_after: datetime
+    conf: dict[str, Any] | None
+    triggered_by: str
+    user: str | None
+    note: str | None
+    partition_key: str | None
+    dag_version: UUID
+    bundle_version: UUID
+    runtime_digest: str
+
+
+def create_run(*, run: NewRun, now: datetime, using: str = "default") -> UUID | None:
+    """One run, queued, and all its task rows; None when its run id or logical date exists already."""
+    rows = execute(
+        "ledger/sql/create_run.sql",
+        using=using,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        run_type=run.run_type,
+        logical_date=run.logical_date,
+        interval_start=run.interval_start,
+        interval_end=run.interval_end,
+        run_after=run.run_after,
+        conf=None if run.conf is None else json_parameter(run.conf),
+        triggered_by=run.triggered_by,
+        user=run.user,
+        note=run.note,
+        partition_key=run.partition_key,
+        dag_version=run.dag_version,
+        bundle_version=run.bundle_version,
+        runtime_digest=run.runtime_digest,
+        now=now,
+    )
+    return rows[0][0] if rows else None
+
+
+def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
+    """Queued runs of these DAGs begin, oldest first, within max_active_runs. Returns the runs' row ids."""
+    return [row[0] for row in execute("ledger/sql/start_runs.sql", using=using, dags=list(dags), now=now)]
+
+
+def promote_roots(*, runs: Sequence[UUID], now: datetime, using: str) -> Woken:
+    """Tasks of begun runs that wait for nothing become scheduled; empty ones end."""
+    rows = execute("ledger/sql/promote_roots.sql", using=using, runs=list(runs), now=now)
+    return _woken([("task", *row) for row in rows])
+
+
+def propagate_ends(*, ids: Sequence[UUID], now: datetime, using: str) -> Woken:
+    """Count ended instances into their downstream and runs, and decide what wakes."""
+    return _woken(execute("ledger/sql/propagate_ends.sql", using=using, ids=list(ids), now=now))
+
+
+def _woken(rows: list[tuple[Any, ...]]) -> Woken:
+    out = Woken([], [], [], [])
+    for kind, row_id, state in rows:
+        if kind == "run":
+            out.runs_over.append(row_id)
+        elif state is None:
+            out.unexpanded.append(row_id)
+        elif state == "scheduled":
+            out.scheduled.append(row_id)
+        else:
+            out.ended.append(row_id)
+    return out
+
+
+def finish_runs(*, runs: Sequence[UUID], now: datetime, using: str) -> list[RunOver]:
+    """Runs with nothing unfinished get their final state; their DAG may start the next."""
+    return [
+        RunOver(*row) for row in execute("ledger/sql/finish_runs.sql", using=using, runs=list(runs), now=now)
+    ]
+
+
+def promote_due(*, ids: Sequence[UUID], now: datetime, using: str) -> int:
+    """Due retries and reschedules are scheduled again. Returns how many."""
+    return len(execute("ledger/sql/promote_due.sql", using=using, ids=list(ids), now=now))
+
+
+def expand_task(*, task_instance: UUID, length: int, now: datetime, using: str) -> list[UUID]:
+    """A mapped instance becomes `length` (>= 1) scheduled ones."""
+    rows = execute("ledger/sql/expand_task.sql", using=using, id=task_instance, length=length, now=now)
+    return [row[0] for row in rows]
+
+
+def end_unexpanded(*, task_instance: UUID, state: str, note: str, now: datetime, using: str) -> bool:
+    """A mapped instance that cannot expand ends: skipped or failed, with a note for people."""
+    rows = execute(
+        "ledger/sql/end_unexpanded.sql", using=using, id=task_instance, state=state, note=note, now=now
+    )
+    return bool(rows)
+
+
+def dispatch_tasks(*, ids: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int]]:
+    """Admitted instances get a new epoch and become workloads. Returns (id, epoch)."""
+    rows = execute("ledger/sql/dispatch_tasks.sql", using=using, ids=list(ids), now=now)
+    return [(row[0], row[1]) for row in rows]
+
+
+def hold_tasks(*, reasons: dict[UUID, str], using: str) -> None:
+    """Write why scheduled instances wait, where that changed."""
+    execute("ledger/sql/hold_tasks.sql", using=using, ids=list(reasons), reasons=list(reasons.values()))
+
+
+def finish_tasks(*, outcomes: Sequence[Outcome], now: datetime, using: str = "default") -> set[UUID]:
+    """Running attempts end or pause; returns the ids that moved. A late epoch moves nothing."""
+    rows = execute(
+        "ledger/sql/finish_tasks.sql",
+        using=using,
+        ids=[o.id for o in outcomes],
+        epochs=[o.epoch for o in outcomes],
+        states=[o.state for o in outcomes],
+        ended=[o.ended_at for o in outcomes],
+        due=[o.due_at for o in outcomes],
+        labels=[o.label for o in outcomes],
+        died=json_list([o.died for o in outcomes]),
+        methods=[o.next_method for o in outcomes],
+        kwargs=json_list([o.next_kwargs for o in outcomes]),
+        now=now,
+    )
+    return {row[0] for row in rows}
+
+
+def hand_back_tasks(
+    *, attempts: Sequence[tuple[UUID, int]], now: datetime, using: str = "default"
+) -> set[UUID]:
+    """Attempts whose user code never ran are scheduled again; no try is spent."""
+    rows = execute(
+        "ledger/sql/hand_back_tasks.sql",
+        using=using,
+        ids=[a[0] for a in attempts],
+        epochs=[a[1] for a in attempts],
+        now=now,
+    )
+    return {row[0] for row in rows}
+
+
+def skip_tasks(
+    *, by: UUID, epoch: int, tasks: Sequence[tuple[str, int | None]], now: datetime, using: str = "default"
+) -> int:
+    """A running branch skips tasks of its run that have not begun. Returns how many."""
+    rows = execute(
+        "ledger/sql/skip_tasks.sql",
+        using=using,
+        id=by,
+        epoch=epoch,
+        task_ids=[t[0] for t in tasks],
+        map_indexes=[t[1] for t in tasks],
+        now=now,
+    )
+    return len(rows)
+
+
+def put_xcoms(*, writes: Sequence[XComWrite], now: datetime, using: str = "default") -> None:
+    """XComs of running attempts; the last write of a key wins."""
+    execute(
+        "ledger/sql/put_xcoms.sql",
+        using=using,
+        ids=[w.id for w in writes],
+        epochs=[w.epoch for w in writes],
+        keys=[w.key for w in writes],
+        values=[json_parameter(w.value) for w in writes],
+        lengths=[w.mapped_length for w in writes],
+        now=now,
+    )
+
+
+def put_rendered(*, fields: Sequence[tuple[UUID, int, dict[str, Any]]], using: str = "default") -> None:
+    """Rendered template fields of running attempts."""
+    execute(
+        "ledger/sql/put_rendered.sql",
+        using=using,
+        ids=[f[0] for f in fields],
+        epochs=[f[1] for f in fields],
+        fields=json_list([f[2] for f in fields]),
+    )
+
+
+def add_items(*, items: Sequence[tuple[str, UUID | None, datetime]], using: str = "default") -> None:
+    """Things to do for the tenant of this scope: (kind, ref, due_at)."""
+    execute(
+        "ledger/sql/add_items.sql",
+        using=using,
+        kinds=[i[0] for i in items],
+        refs=[i[1] for i in items],
+        due=[i[2] for i in items],
+    )
+
+
+def label_task(*, task_instance: UUID, epoch: int, label: str, using: str = "default") -> None:
+    """The rendered map index of a running attempt."""
+    execute("ledger/sql/label_task.sql", using=using, id=task_instance, epoch=epoch, label=label)
+
+
+def start_external(
+    *, task_instance: UUID, hostname: str, unixname: str, pid: int, now: datetime, using: str = "default"
+) -> bool:
+    """A supervisor that is not our agent starts a queued attempt. False when it is not queued."""
+    rows = execute(
+        "ledger/sql/start_external.sql",
+        using=using,
+        id=task_instance,
+        hostname=hostname,
+        unixname=unixname,
+        pid=pid,
+        now=now,
+    )
+    return bool(rows)

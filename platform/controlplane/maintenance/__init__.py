@@ -1,0 +1,1 @@
+"""Anything silent is found: rescue, prune."""

@@ -1,0 +1,21 @@
+"""The maintenance service: every second, and when an agent registers, look for what is lost."""
+
+from __future__ import annotations
+
+from controlplane.foundation.clock import utc_now
+from controlplane.foundation.service import Service
+from controlplane.maintenance.rescue import GiveUp, rescue_lost
+
+SECONDS = 1.0
+
+
+def maintenance_service(*, give_up: GiveUp, using: str = "scheduler") -> Service:
+    """One look is one statement over live workloads when nothing is lost."""
+
+    def run_once(_: set[str]) -> float:
+        rescue_lost(now=utc_now(), give_up=give_up, using=using)
+        return SECONDS
+
+    return Service(
+        name="maintenance", run_once=run_once, channels=("rescue",), using=using, poll_seconds=SECONDS
+    )

@@ -1,0 +1,32 @@
+"""A DAG is paused or resumed. Paused: no new runs begin, running tasks go on (as in Airflow)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from controlplane.foundation.db import notify
+from controlplane.ledger.models.dag import Dag
+from controlplane.ledger.models.dag_version import DagVersion
+from controlplane.ledger.transitions import add_items
+from controlplane.runs.plan import plan_next
+from controlplane.runs.trigger import DagUnknown
+from taskwire.dagspec import DagSpec
+from tenants.scope import current_tenant
+
+
+def set_paused(*, dag_id: str, is_paused: bool, now: datetime) -> Dag:
+    """Set the flag; on resume plan the next run and let queued runs begin. Raises DagUnknown."""
+    dag = Dag.objects.filter(dag_id=dag_id).first()
+    if dag is None:
+        raise DagUnknown(f"There is no DAG {dag_id!r}.")
+    Dag.objects.filter(id=dag.id).update(is_paused=is_paused)
+    dag.is_paused = is_paused
+    version = DagVersion.objects.filter(id=dag.current_version_id).first()
+    if version is not None:
+        plan_next(dag=dag, spec=msgspec.convert(version.spec, DagSpec), now=now)
+    if not is_paused:
+        add_items(items=[("start_runs", dag.id, now)])
+        notify("work", str(current_tenant()))
+    return dag

@@ -1,0 +1,88 @@
+"""The scheduler's loop: who has work, one transaction each, then wait for a notification or the next instant.
+
+It only calls verbs. Its cost depends on what happens, not on how many tenants, DAGs or runs there are.
+"""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, OperationalError
+
+from controlplane.executors.contract import Executor
+from controlplane.foundation.db import execute, uuid_or_none
+from controlplane.foundation.service import Service
+from controlplane.scheduler.lease import LeaseLost, Leases
+from controlplane.scheduler.work import Handlers, work_for
+
+log = structlog.get_logger("scheduler")
+
+TENANTS_PER_ROUND = 200
+POLL_SECONDS = 1.0
+
+
+class SchedulerLoop:
+    """One process. Several may run: leases keep them off each other's tenants."""
+
+    def __init__(self, *, executor: Executor, handlers: Handlers, using: str = "scheduler") -> None:
+        self.executor, self.handlers, self.using = executor, handlers, using
+        self.leases = Leases(using=using)
+        self._looked_at = 0.0
+
+    def service(self) -> Service:
+        """The loop as a service: woken by `work`, at the latest every second."""
+        return Service(
+            name="scheduler",
+            run_once=self.run_once,
+            channels=("work",),
+            using=self.using,
+            poll_seconds=POLL_SECONDS,
+        )
+
+    def run_once(self, payloads: set[str]) -> float:
+        """Work for the tenants named, and for all with due work when it is time to look. Returns seconds."""
+        named = {found for text in payloads if (found := uuid_or_none(text))}
+        wait = POLL_SECONDS
+        due: set[UUID] = set()
+        # A full look is due after every wait that nobody's name ended, and at least once a second.
+        if not named or time.monotonic() - self._looked_at > POLL_SECONDS:
+            due, wait = self._look()
+        again = False
+        for tenant_id in named | due:
+            again |= self._work(tenant_id)
+        return 0.0 if again else wait
+
+    def _look(self) -> tuple[set[UUID], float]:
+        self._looked_at = time.monotonic()
+        rows = execute("ledger/sql/list_due_tenants.sql", using=self.using, batch=TENANTS_PER_ROUND)
+        due = {row[0] for row in rows if row[0] is not None}
+        return due, next((row[1] for row in rows if row[0] is None and row[1] is not None), POLL_SECONDS)
+
+    def _work(self, tenant_id: UUID) -> bool:
+        """One tenant's transaction; another tenant's trouble is not ours. True: go on at once."""
+        try:
+            if not self.leases.take(tenant_id):
+                return False
+            done = work_for(
+                tenant_id=tenant_id,
+                leases=self.leases,
+                executor=self.executor,
+                handlers=self.handlers,
+                using=self.using,
+            )
+        except LeaseLost:
+            log.info("scheduler.lease_lost", tenant=str(tenant_id))
+            return False
+        except OperationalError:
+            raise  # the database went away: the service reconnects and starts over
+        except DatabaseError:
+            self.leases.forget(tenant_id)
+            log.exception("scheduler.round_failed", tenant=str(tenant_id))
+            return False
+        for run in done.runs_over:
+            log.info(
+                "run.finished", tenant=str(tenant_id), dag_id=run.dag_id, run_id=run.run_id, state=run.state
+            )
+        return done.more

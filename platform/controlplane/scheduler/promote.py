@@ -1,0 +1,20 @@
+"""Tasks with nothing left to wait for become scheduled: roots of begun runs, due retries and reschedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from controlplane.ledger import transitions
+from controlplane.ledger.transitions import RunOver
+from controlplane.scheduler.propagate import propagate, settle
+
+
+def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[RunOver]:
+    """Queued runs of these DAGs begin and their roots are scheduled; returns runs that ended at once."""
+    begun = transitions.start_runs(dags=dags, now=now, using=using)
+    if not begun:
+        return []
+    woken = transitions.promote_roots(runs=begun, now=now, using=using)
+    return propagate(ended=settle(woken, now=now, using=using), now=now, using=using)

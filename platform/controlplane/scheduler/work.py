@@ -1,0 +1,88 @@
+"""One transaction of work for one tenant: take what is due, do it, admit, dispatch, commit.
+
+Before: this scheduler holds the tenant's lease. After: due items are gone and done, or nothing happened.
+A crash at any point rolls back, and the items are still there for the next scheduler.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from controlplane.executors.contract import Executor
+from controlplane.foundation.crashpoints import crashpoint
+from controlplane.foundation.db import execute
+from controlplane.ledger import transitions
+from controlplane.ledger.transitions import RunOver
+from controlplane.runs.plan import plan_due
+from controlplane.scheduler.admit import admit_and_dispatch
+from controlplane.scheduler.lease import Leases
+from controlplane.scheduler.promote import start_runs
+from controlplane.scheduler.propagate import propagate
+from tenants.scope import tenant_scope
+
+ITEMS = 1000
+
+Handlers = Mapping[str, Callable[..., None]]
+"""Work of other stations by item kind (`parse`, `build`): called with (ref, now, using), handed in by the door."""
+
+
+@dataclass(slots=True)
+class Round:
+    """What one transaction did, for logs, tests and the decision to go on at once."""
+
+    items: int = 0
+    runs_over: list[RunOver] = field(default_factory=list)
+    dispatched: int = 0
+    held: int = 0
+    more: bool = False
+
+
+def work_for(
+    *, tenant_id: UUID, leases: Leases, executor: Executor, handlers: Handlers, using: str = "scheduler"
+) -> Round:
+    """Do the tenant's due work. Raises LeaseLost when the lease went to another scheduler."""
+    done = Round()
+    with tenant_scope(tenant_id, using=using):
+        now = leases.check(tenant_id)
+        crashpoint("scheduler.work.after_lease")
+        rows = execute("ledger/sql/take_items.sql", using=using, tenant=tenant_id, now=now, batch=ITEMS)
+        items: defaultdict[str, list[UUID]] = defaultdict(list)
+        for kind, ref in rows:
+            items[kind].append(ref)
+        done.items = len(rows)
+        _work(items, now, done, using)
+        for kind, handle in handlers.items():
+            for ref in items[kind]:
+                handle(ref=ref, now=now, using=using)
+        admitted = admit_and_dispatch(now=now, using=using)
+        done.dispatched, done.held = len(admitted.dispatched), admitted.held
+        if admitted.dispatched or any(items[kind] for kind in handlers):
+            executor.wake(using=using)
+        done.more = admitted.more or len(rows) == ITEMS or bool(done.runs_over)
+        crashpoint("scheduler.work.before_commit")
+    crashpoint("scheduler.work.after_commit")
+    return done
+
+
+def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using: str) -> None:
+    """Each kind in the order in which one feeds the next."""
+    if items["finished"]:
+        done.runs_over += propagate(ended=items["finished"], now=now, using=using)
+    if items["due"]:
+        transitions.promote_due(ids=items["due"], now=now, using=using)
+    startable = list(items["start_runs"])
+    if items["plan"]:
+        startable += plan_due(dags=items["plan"], now=now, using=using)
+    if done.runs_over:
+        freed = execute(
+            "scheduler/sql/read_dags.sql", using=using, dag_ids=sorted({r.dag_id for r in done.runs_over})
+        )
+        over = [row[0] for row in freed]
+        startable += over
+        startable += plan_due(dags=over, now=now, using=using)
+    if startable:
+        done.runs_over += start_runs(dags=startable, now=now, using=using)
