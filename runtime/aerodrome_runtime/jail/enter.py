@@ -26,6 +26,7 @@ import signal
 import socket
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 
 from aerodrome_runtime.jail import newroot, seccomp
 from aerodrome_runtime.jail import syscalls as sys_
@@ -35,6 +36,7 @@ from aerodrome_runtime.jail.spec import JailSpec
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _LAST_CAPABILITY = 63
 _DATA_SLACK_UNDER_CGROUP = 4
+_NO_CORE = 1  # not 0: a core_pattern that pipes to a program ignores every other limit (Linux fs/coredump.c)
 _OOM_SCORE = 600  # when the whole machine runs out, an attempt goes before anything of ours
 
 
@@ -44,8 +46,7 @@ def enter(spec: JailSpec, keep_fds: Iterable[int] = ()) -> None:
     ``keep_fds`` stay open; all others are closed, and 0, 1, 2 lead to /dev/null unless kept.
     """
     private_root = spec.isolation != "none"
-    uid, gid = (spec.uid, spec.gid) if spec.isolation == "full" else (os.getuid(), os.getgid())
-    assert uid is not None and gid is not None  # JailSpec has checked it
+    uid, gid = spec.uid or os.getuid(), spec.gid or os.getgid()
     with step("close descriptors"):
         _close_all_but(set(keep_fds))
     with step("lead a session"):
@@ -67,6 +68,8 @@ def enter(spec: JailSpec, keep_fds: Iterable[int] = ()) -> None:
             with step("raise the loopback"):
                 _raise_loopback()
     with step("go home"):
+        if not private_root and spec.uid:
+            os.chown(spec.home, uid, gid)
         os.chdir(spec.home_inside)
     with step("clear the environment"):
         _replace_environment(spec)
@@ -81,7 +84,7 @@ def enter(spec: JailSpec, keep_fds: Iterable[int] = ()) -> None:
     if spec.seccomp:
         with step("refuse dangerous system calls"):
             seccomp.install()
-    if spec.isolation == "full" and os.getresuid() != (uid, uid, uid):
+    if os.getresuid() != (uid, uid, uid):
         raise JailRefused("check the uid", errno.EPERM)
 
 
@@ -114,7 +117,9 @@ def _reset_inherited() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EDQUOT):  # no keyrings in many containers
             raise
-    _write("/proc/self/oom_score_adj", str(_OOM_SCORE))
+    # A parent that dropped its uid without an exec may not write here; no wall depends on it.
+    with suppress(PermissionError):
+        _write("/proc/self/oom_score_adj", str(_OOM_SCORE))
 
 
 def _raise_loopback() -> None:
@@ -146,13 +151,14 @@ def _set_limits(spec: JailSpec, *, grouped: bool) -> None:
     with open("/proc/self/statm", "rb") as statm:
         inherited = int(statm.read().split()[5]) * resource.getpagesize()
     data = inherited + limits.memory_bytes * (_DATA_SLACK_UNDER_CGROUP if grouped else 1)
-    processes = limits.processes + (_processes_of_mine() if spec.isolation == "none" else 0)
+    shared_uid = spec.isolation == "none" and spec.uid is None
+    processes = limits.processes + (_processes_of_mine() if shared_uid else 0)
     wanted = {
         resource.RLIMIT_NPROC: processes,
         resource.RLIMIT_DATA: data,
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_FSIZE: limits.file_size_bytes,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CORE: _NO_CORE,
     }
     if limits.cpu_seconds is not None:
         wanted[resource.RLIMIT_CPU] = limits.cpu_seconds
@@ -180,7 +186,7 @@ def _processes_of_mine() -> int:
 
 
 def _drop_privileges(spec: JailSpec, *, uid: int, gid: int) -> None:
-    if spec.isolation == "none":
+    if spec.isolation == "none" and spec.uid is None:
         return
     if spec.isolation == "rootless":
         # Another user namespace below: pid 1, of the same uid but of the one above, is then out of reach
@@ -194,7 +200,7 @@ def _drop_privileges(spec: JailSpec, *, uid: int, gid: int) -> None:
             if error.errno != errno.EINVAL:  # past the kernel's last capability
                 raise
             break
-    if spec.isolation == "full":
+    if spec.uid is not None:
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)

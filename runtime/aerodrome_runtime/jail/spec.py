@@ -51,8 +51,9 @@ class JailSpec:
     """Everything ``enter`` needs to know.
 
     ``isolation`` says which means are used and is never weakened silently: ``full`` needs root,
-    ``rootless`` needs user namespaces, ``none`` keeps only environment, limits and no-new-privileges.
-    ``uid``/``gid`` are the leased identity under ``full`` and must be None otherwise. ``home`` is a host
+    ``rootless`` needs user namespaces, ``none`` keeps only environment, limits, no-new-privileges, seccomp
+    and, for a root that may not make namespaces, the uid. ``uid``/``gid`` are the leased identity: needed
+    under ``full``, impossible under ``rootless``. ``home`` is a host
     folder made for this attempt alone. ``cgroups`` are folders (see ``cgroups.Cgroup.folders``) that the
     attempt joins before anything else.
     """
@@ -78,8 +79,10 @@ class JailSpec:
         if self.isolation == "full":
             if not self.uid or not self.gid:
                 raise JailSpecInvalid("full isolation needs a leased uid and gid, neither of them 0")
-        elif self.uid is not None or self.gid is not None:
-            raise JailSpecInvalid(f"isolation {self.isolation} cannot change the uid; leave uid and gid out")
+        elif self.isolation == "rootless" and (self.uid, self.gid) != (None, None):
+            raise JailSpecInvalid("rootless isolation cannot change the uid; leave uid and gid out")
+        elif (self.uid is None) != (self.gid is None) or self.uid == 0 or self.gid == 0:
+            raise JailSpecInvalid("give both uid and gid or neither, and never 0")
         for path in (self.home, *(p for b in self.read_only for p in (b.source, b.target))):
             if not path.startswith("/") or "/../" in path + "/":
                 raise JailSpecInvalid(f"path {path!r} must be absolute and must not climb with ..")
@@ -91,17 +94,29 @@ class JailSpec:
 
     def to_json(self) -> str:
         """This spec as JSON text; ``from_json`` gives an equal spec back."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps(self.to_dict(), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> JailSpec:
         """Read what ``to_json`` wrote. Raises JailSpecInvalid for anything else."""
         try:
-            raw: dict[str, Any] = json.loads(text)
-            raw["read_only"] = tuple(Bind(**bind) for bind in raw.get("read_only", ()))
-            raw["links"] = tuple(Bind(**bind) for bind in raw.get("links", ()))
-            raw["limits"] = Limits(**raw.get("limits", {}))
-            raw["cgroups"] = tuple(raw.get("cgroups", ()))
-            return cls(**raw)
-        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+            return cls.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise JailSpecInvalid(f"not a jail spec: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """This spec as what JSON can carry, for embedding in a larger message."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> JailSpec:
+        """Read what ``to_dict`` gave, before or after a way through JSON. Raises JailSpecInvalid."""
+        try:
+            fields = dict(raw)
+            fields["read_only"] = tuple(Bind(**bind) for bind in fields.get("read_only", ()))
+            fields["links"] = tuple(Bind(**bind) for bind in fields.get("links", ()))
+            fields["limits"] = Limits(**fields.get("limits", {}))
+            fields["cgroups"] = tuple(fields.get("cgroups", ()))
+            return cls(**fields)
+        except (TypeError, ValueError, AttributeError) as error:
             raise JailSpecInvalid(f"not a jail spec: {error}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from typing import Any
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS = 0x00020000, 0x02000000, 0x04000000
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x08000000, 0x10000000, 0x20000000, 0x40000000
@@ -105,6 +106,10 @@ def drop_all_capabilities() -> None:
     """Empty the permitted, effective and inheritable sets, above all those of a user namespace's creator."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     _checked(_libc.syscall(_CAPSET, header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def checked_syscall(number: int, *arguments: Any) -> int:
+    return _checked(_libc.syscall(number, *arguments), f"system call {number}")
 
 
 def zero_memory(start: int, length: int) -> None:

@@ -76,7 +76,7 @@ def tenant_jail(
     binds, links = _system()
     for path in shown:
         real = os.path.realpath(path, strict=True)
-        for target in dict.fromkeys((path.rstrip("/"), real)):
+        for target in dict.fromkeys((path.rstrip("/") or "/", real)):
             if target in TOO_WIDE or real in TOO_WIDE:
                 raise PathTooWide(f"{target} holds more than a task may see; name the folder inside it")
             binds.append(Bind(real, target))
@@ -90,8 +90,8 @@ def tenant_jail(
     return JailSpec(
         isolation=isolation,
         home=home,
-        uid=uid if isolation == "full" else None,
-        gid=uid if isolation == "full" else None,
+        uid=uid if isolation != "rootless" else None,
+        gid=uid if isolation != "rootless" else None,
         read_only=_without_covered(binds),
         links=tuple(links),
         network=network,
