@@ -1,0 +1,165 @@
+"""One forked child, seen from the agent: its requests, its lines, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from aerodrome_runtime.agent.frames import FrameChannel
+from aerodrome_runtime.agent.pipes import LinePipe
+from aerodrome_runtime.agent.zygotelink import ZygoteLink
+from aerodrome_runtime.zygote.orders import Exited, Place
+
+READY_ID = -1
+EARLY_BYTES = 256 * 1024
+"""How much a spare may print while it loads its file; what comes after is dropped until it gets a task."""
+
+Line = tuple[str, bytes]
+
+
+class Child:
+    """A spare from its fork to its end. Lines that come before a task is attached are kept for its log."""
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop, link: ZygoteLink) -> None:
+        self._loop = loop
+        self._link = link
+        self.number = 0
+        self.pid: int | None = None
+        self.ready: asyncio.Future[dict[str, Any]] = loop.create_future()
+        self.exited: asyncio.Future[Exited] = loop.create_future()
+        self.drained = asyncio.Event()
+        self.refusal: str | None = None
+        self.lease: Any = None
+        self._early: list[Line] = []
+        self._early_bytes = 0
+        self._open = 3
+        self._on_line: Callable[[str, bytes], None] = self._keep
+        self._on_request: Callable[[int, dict[str, Any]], None] | None = None
+
+    def fork(
+        self,
+        *,
+        place: Place,
+        jail: str | None,
+        title: str,
+        environment: dict[str, str],
+    ) -> None:
+        """Order the fork; `ready` or `exited` will be set, whatever happens."""
+        requests, theirs = socket.socketpair()
+        pipes = {name: os.pipe2(os.O_CLOEXEC) for name in ("logs", "stdout", "stderr")}
+        self.channel = FrameChannel(
+            loop=self._loop, sock=requests, on_request=self._request, on_closed=lambda: None
+        )
+        self.pipes = {
+            name: LinePipe(
+                loop=self._loop,
+                fd=read,
+                on_line=lambda line, name=name: self._on_line(name, line),  # type: ignore[misc]
+                on_closed=self._pipe_closed,
+            )
+            for name, (read, _) in pipes.items()
+        }
+        fds = [theirs.fileno(), *(write for _, write in pipes.values())]
+        try:
+            self.number, pid = self._link.fork(
+                role="spare",
+                place=place,
+                fds=fds,
+                jail=jail,
+                title=title,
+                environment=environment,
+                on_exit=self._exit,
+            )
+        finally:
+            theirs.close()
+            for _, write in pipes.values():
+                os.close(write)
+        pid.add_done_callback(self._forked)
+
+    def give(
+        self,
+        message: dict[str, Any],
+        *,
+        on_request: Callable[[int, dict[str, Any]], None],
+        on_line: Callable[[str, bytes], None],
+    ) -> None:
+        """Hand the one task over. Lines of the load come first."""
+        self._on_request = on_request
+        self._on_line = on_line
+        early, self._early = self._early, []
+        for name, line in early:
+            on_line(name, line)
+        self.channel.send(msgspec.msgpack.encode([0, message]))
+
+    def signal(self, sig: int, *, group: bool = False) -> None:
+        self._link.signal(self.number, sig, group=group)
+
+    def pause(self, stop: bool) -> None:
+        """Stop or resume reading the child's lines: its writes block meanwhile."""
+        for pipe in self.pipes.values():
+            if stop:
+                pipe.pause()
+            else:
+                pipe.resume()
+
+    def new_log_pipe(self, request: int) -> None:
+        """Answer ResendLoggingFD: one more log pipe, its writing end beside the frame."""
+        read, write = os.pipe2(os.O_CLOEXEC)
+        self._open += 1
+        name = f"logs{self._open}"
+        self.drained.clear()
+        self.pipes[name] = LinePipe(
+            loop=self._loop,
+            fd=read,
+            on_line=lambda line: self._on_line("logs", line),
+            on_closed=self._pipe_closed,
+        )
+        body = {"type": "SentFDs", "fds": [write]}
+        with suppress(OSError):
+            self.channel.send_with_fd(msgspec.msgpack.encode([request, body]), write)
+        os.close(write)
+
+    def early_text(self) -> str:
+        """The last of what was printed before a task came, for the log of a task that cannot start."""
+        return "\n".join(line.decode(errors="replace") for _, line in self._early[-20:])
+
+    def _forked(self, pid: asyncio.Future[int]) -> None:
+        if pid.cancelled():
+            return
+        error = pid.exception()
+        if error is None:
+            self.pid = pid.result()
+            return
+        self.refusal = str(error)
+        self._exit(Exited(id=self.number, exit_code=None, signal=None, peak_bytes=0, cpu_seconds=0.0))
+
+    def _request(self, number: int, body: dict[str, Any]) -> None:
+        if number == READY_ID and not self.ready.done():
+            self.ready.set_result(body)
+        elif self._on_request is not None:
+            self._on_request(number, body)
+
+    def _exit(self, exited: Exited) -> None:
+        if not self.exited.done():
+            self.exited.set_result(exited)
+        self.channel.close()
+        # Everything the child wrote is in the pipes by now. A process that escaped its session may still hold
+        # a writing end: it is not waited for.
+        for pipe in list(self.pipes.values()):
+            pipe.drain()
+
+    def _pipe_closed(self) -> None:
+        self._open -= 1
+        if self._open == 0:
+            self.drained.set()
+
+    def _keep(self, name: str, line: bytes) -> None:
+        if self._early_bytes < EARLY_BYTES:
+            self._early_bytes += len(line)
+            self._early.append((name, line))

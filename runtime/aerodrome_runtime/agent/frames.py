@@ -1,0 +1,129 @@
+"""The SDK's length-prefixed msgpack frames on a non-blocking socket, driven by the event loop.
+
+A request is `[id, body, context_carrier?]`, a response `[id, body?, error?]` (`comms.py` in the SDK). Bodies stay
+plain dicts: no Airflow class is needed to answer them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+MOST_BYTES = 256 * 1024 * 1024
+"""A longer frame ends the child: it is a task gone wild, or not the SDK."""
+
+
+class FrameChannel:
+    """Reads requests, writes responses. `on_request(id, body)`; `on_closed()` once, at the end."""
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        on_request: Callable[[int, dict[str, Any]], None],
+        on_closed: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._on_request = on_request
+        self._on_closed = on_closed
+        self._received = bytearray()
+        self._unsent = bytearray()
+        self._closed = False
+        sock.setblocking(False)
+        loop.add_reader(sock.fileno(), self._readable)
+
+    def redirect(self, *, on_request: Callable[[int, dict[str, Any]], None]) -> None:
+        """Hand the requests to somebody else: the attempt that took the child."""
+        self._on_request = on_request
+
+    def respond(self, number: int, body: Any = None, error: Any = None) -> None:
+        """Answer request `number`. Nothing happens when the child is gone."""
+        frame: list[Any] = [number]
+        if error is not None:
+            frame += [None, error]
+        elif body is not None:
+            frame.append(body)
+        self.send(msgspec.msgpack.encode(frame))
+
+    def send(self, payload: bytes) -> None:
+        if self._closed:
+            return
+        data = len(payload).to_bytes(4, "big") + payload
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent < len(data):
+            self._unsent += data[sent:]
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+
+    def send_with_fd(self, payload: bytes, fd: int) -> None:
+        """A frame with one descriptor beside it (ResendLoggingFD)."""
+        data = len(payload).to_bytes(4, "big") + payload
+        socket.send_fds(self._sock, [data], [fd])
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.remove_writer(self._sock.fileno())
+        self._sock.close()
+        self._on_closed()
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(262_144)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        received = self._received
+        received += data
+        while len(received) >= 4:
+            length = int.from_bytes(received[:4], "big")
+            if length > MOST_BYTES:
+                self.close()
+                return
+            if len(received) < 4 + length:
+                return
+            payload = bytes(received[4 : 4 + length])
+            del received[: 4 + length]
+            try:
+                frame = msgspec.msgpack.decode(payload)
+                number, body = int(frame[0]), frame[1]
+            except (msgspec.DecodeError, IndexError, TypeError, ValueError):
+                self.close()
+                return
+            if not isinstance(body, dict):
+                body = {}
+            self._on_request(number, body)
+            if self._closed:
+                return
+
+    def _writable(self) -> None:
+        try:
+            sent = self._sock.send(self._unsent)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._loop.remove_writer(self._sock.fileno())

@@ -1,0 +1,179 @@
+"""The agent as a whole: builds the parts, starts the loops, runs each workload, ends in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import aiohttp
+
+from aerodrome_runtime.agent.attempt import Attempt
+from aerodrome_runtime.agent.beating import beat_for_ever
+from aerodrome_runtime.agent.bundles import Bundles
+from aerodrome_runtime.agent.claiming import Slots, claim_for_ever
+from aerodrome_runtime.agent.configuration import Settings
+from aerodrome_runtime.agent.confine import Confinement
+from aerodrome_runtime.agent.gateway import Gateway
+from aerodrome_runtime.agent.installed import install_site
+from aerodrome_runtime.agent.masking import Mask
+from aerodrome_runtime.agent.reporting import Reporter
+from aerodrome_runtime.agent.runtimes import airflow_versions
+from aerodrome_runtime.agent.sdk.client import ExecutionClient, Token
+from aerodrome_runtime.agent.session import Session
+from aerodrome_runtime.agent.shipping import Shipper
+from aerodrome_runtime.agent.spares import Spares
+from aerodrome_runtime.agent.spool import Spool
+from aerodrome_runtime.agent.starting import run_task
+from aerodrome_runtime.agent.tasklog import CAP_BYTES, TaskLog
+from aerodrome_runtime.agent.zygotes import BaseZygotes
+from taskwire.agent import BeatResult
+from taskwire.workload import Workload
+
+log = logging.getLogger("aerodrome.agent")
+USER_AGENT = "aerodrome-agent/0.1"
+PARSE_SLOTS = 1
+
+
+class Agent:
+    """Made and run inside one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        directory = settings.directory
+        directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+        self.settings = settings
+        self.runtimes = directory / "runtimes"
+        self.runtimes.mkdir(exist_ok=True, mode=0o755)
+        self.gateway = Gateway(url=settings.url, socket_path=settings.socket_path, token=settings.token)
+        self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64))
+        self.session = Session(
+            gateway=self.gateway,
+            name=settings.name,
+            slots=settings.slots,
+            level="L1",
+            level_detail={},
+            airflow_versions=airflow_versions(directory=self.runtimes),
+        )
+        self.spool = Spool(directory / "spool")
+        self.reporter = Reporter(session=self.session, spool=self.spool)
+        self.shipper = Shipper(session=self.session)
+        self.bundles = Bundles(directory=directory / "bundles", gateway=self.gateway)
+        self.zygotes = BaseZygotes(directory=directory / "zygotes", site=install_site(directory / "site"))
+        self.confinement = Confinement(
+            directory=directory / "homes",
+            airflow_home=directory / "airflow-home",
+            network=settings.task_network,
+        )
+        self.spares = Spares(zygotes=self.zygotes, confinement=self.confinement, slots=settings.slots)
+        self.slots = Slots(settings.slots)
+        self.other_slots = Slots(PARSE_SLOTS)
+        self.attempts: dict[tuple[str, int], Attempt] = {}
+        self.working: dict[tuple[str, int], tuple[Workload, asyncio.Task[None]]] = {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set, then end: no new claims, running attempts are stopped and reported."""
+        loops = [
+            asyncio.create_task(self.reporter.run()),
+            asyncio.create_task(self.shipper.run()),
+            asyncio.create_task(
+                beat_for_ever(session=self.session, running=self.running, usage=self.usage, heard=self.heard)
+            ),
+        ]
+        claims = [
+            asyncio.create_task(
+                claim_for_ever(session=self.session, slots=slots, tasks=tasks, start=self.start)
+            )
+            for slots, tasks in ((self.slots, True), (self.other_slots, False))
+        ]
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            done, _ = await asyncio.wait([*claims, stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()
+        finally:
+            for claim in claims:
+                claim.cancel()
+            await self.finish()
+            for task in [*loops, stopped]:
+                task.cancel()
+            await asyncio.gather(*claims, stopped, *loops, return_exceptions=True)
+            await self.spares.close()
+            await self.zygotes.close()
+            await self.http.close()
+            await self.gateway.close()
+            self.spool.close()
+
+    async def finish(self) -> None:
+        """Stop what runs, wait for its last report."""
+        for attempt in list(self.attempts.values()):
+            attempt.stop("the agent is shutting down")
+        tasks = [task for _, task in self.working.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=30)
+        await self.shipper.settle(seconds=5)
+
+    def start(self, work: Workload) -> None:
+        """Begin one claimed workload. An (id, epoch) that runs already is not begun twice."""
+        key = (work.id, work.epoch)
+        if key in self.working:
+            return
+        slots = self.slots if work.kind == "task" else self.other_slots
+        slots.take()
+        task = asyncio.create_task(self._work(work))
+        self.working[key] = (work, task)
+
+        def done(ended: asyncio.Task[None]) -> None:
+            self.working.pop(key, None)
+            self.attempts.pop(key, None)
+            slots.give_back()
+            if not ended.cancelled() and ended.exception() is not None:
+                log.error(
+                    "%s e%s broke the agent's own code", work.id, work.epoch, exc_info=ended.exception()
+                )
+
+        task.add_done_callback(done)
+
+    def running(self) -> list[tuple[str, str, int]]:
+        return [(work.tenant_id, work.id, work.epoch) for work, _ in self.working.values()]
+
+    def usage(self) -> dict[str, object]:
+        return {"spares": self.spares.idle(), "working": len(self.working)}
+
+    def heard(self, result: BeatResult) -> None:
+        for id, epoch, why in result.stop:
+            attempt = self.attempts.get((id, epoch))
+            if attempt is not None:
+                attempt.stop(why)
+        for (id, _), attempt in self.attempts.items():
+            if id in result.tokens:
+                attempt.refresh_token(result.tokens[id])
+        self.spares.evict()
+        self.zygotes.evict()
+
+    async def _work(self, work: Workload) -> None:
+        if work.kind == "task" and work.task is not None:
+            mask = Mask(work.task.secrets_to_mask)
+            task_log = TaskLog(key=work.task.log_key, mask=mask, cap_bytes=work.limits.log_bytes or CAP_BYTES)
+            client = ExecutionClient(
+                http=self.http,
+                base_url=self.settings.execution_url,
+                token=Token(work.task.token),
+                agent=USER_AGENT,
+            )
+            attempt = Attempt(
+                work=work,
+                task=work.task,
+                reporter=self.reporter,
+                client=client,
+                mask=mask,
+                task_log=task_log,
+            )
+            self.attempts[work.id, work.epoch] = attempt
+            await run_task(
+                attempt=attempt,
+                bundles=self.bundles,
+                spares=self.spares,
+                shipper=self.shipper,
+                runtimes=self.runtimes,
+            )
+            return
+        raise NotImplementedError(work.kind)

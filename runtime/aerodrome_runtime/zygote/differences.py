@@ -1,0 +1,114 @@
+"""The places where a warm child is not Airflow's own child. `task_runner.main()` itself runs unchanged.
+
+1. `parse` looks the DAG up in the file loaded ahead, instead of fetching a bundle and parsing it in the
+   critical path; a file that asks for it (`fresh_parse`) is parsed again, inside the parsing context.
+2. `get_startup_details` also takes from the same frame what is ours (`aerodrome`: title, fresh_parse).
+3. `BundleVersionLock` does nothing: the agent keeps an unpacked bundle as long as anything runs from it.
+4. `setproctitle` gives the title of the order instead of `airflow worker -- <id>`.
+
+`REVIEWED` holds the digest of each replaced function as it was read; tests/runtime compares them with the
+installed Airflow, so that a new release cannot change one unseen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+from typing import Any
+
+from aerodrome_runtime.zygote import dagfile
+
+REVIEWED: dict[str, str] = {}
+
+loaded: dagfile.Loaded | None = None
+"""The file of this child; set by `spare` before the task comes."""
+ours: dict[str, Any] = {}
+"""What the agent said beside Airflow's own StartupDetails."""
+
+
+def install() -> None:
+    """Replace the four. Called once, in the base zygote, before the dummy run."""
+    import setproctitle
+    from airflow.sdk.execution_time import task_runner
+
+    task_runner.parse = parse
+    task_runner.get_startup_details = get_startup_details
+    task_runner.BundleVersionLock = lambda **_keywords: contextlib.nullcontext()
+    own = setproctitle.setproctitle
+    setproctitle.setproctitle = lambda title: own(ours.get("title", title))
+
+
+def get_startup_details() -> Any:
+    """Wait for the one task of this child."""
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import StartupDetails
+
+    frame = task_runner.SUPERVISOR_COMMS._read_frame()
+    ours.update(frame.body.pop("aerodrome", None) or {})
+    return StartupDetails.model_validate(frame.body)
+
+
+def parse(what: Any, log: Any) -> Any:
+    """`task_runner.parse`, line by line, from the file loaded ahead."""
+    import sys
+
+    from airflow.sdk.api.datamodels._generated import TaskInstanceState
+    from airflow.sdk.bases.operator import BaseOperator
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+    from airflow.sdk.execution_time import task_runner
+
+    file = loaded
+    if file is None:
+        raise RuntimeError("no DAG file was loaded into this child")
+    if ours.get("fresh_parse"):
+        file = dagfile.load(file.place)
+    bundle_info = what.bundle_info
+    task_runner._verify_bundle_access(file.bundle, log)
+    dag = file.bag.dags.get(what.ti.dag_id)
+    if dag is None:
+        log.error(
+            "Dag not found during start up", dag_id=what.ti.dag_id, bundle=bundle_info, path=what.dag_rel_path
+        )
+        task_runner._maybe_reschedule_startup_failure(ti_context=what.ti_context, log=log)
+        sys.exit(1)
+    task = dag.task_dict.get(what.ti.task_id)
+    if task is None:
+        log.error(
+            "Task not found in Dag during start up",
+            dag_id=dag.dag_id,
+            task_id=what.ti.task_id,
+            bundle=bundle_info,
+            path=what.dag_rel_path,
+        )
+        task_runner._maybe_reschedule_startup_failure(ti_context=what.ti_context, log=log)
+        sys.exit(1)
+    if not isinstance(task, (BaseOperator, MappedOperator)):
+        raise TypeError(
+            f"task is of the wrong type, got {type(task)}, wanted {BaseOperator} or {MappedOperator}"
+        )
+    task_runner._register_deserialization_allowed_classes(dag, log)
+    log.info(
+        "Worker startup parse complete",
+        bundle_name=bundle_info.name,
+        bundle_version=bundle_info.version,
+        dag_file=what.dag_rel_path,
+        dag_id=what.ti.dag_id,
+        bundle_prepare_ms=0,
+        dag_file_parse_ms=int(file.seconds * 1000),
+    )
+    return task_runner.RuntimeTaskInstance.model_construct(
+        **what.ti.model_dump(exclude_unset=True),
+        task=task,
+        bundle_instance=file.bundle,
+        _ti_context_from_server=what.ti_context,
+        max_tries=what.ti_context.max_tries,
+        start_date=what.start_date,
+        state=TaskInstanceState.RUNNING,
+        sentry_integration=what.sentry_integration,
+    )
+
+
+def digest(function: Any) -> str:
+    """SHA-256 of a function's source: what `REVIEWED` compares."""
+    return hashlib.sha256(inspect.getsource(inspect.unwrap(function)).encode()).hexdigest()
