@@ -34,6 +34,7 @@ def parse_file(*, bundle_root: Path, path: str, timeout_seconds: float | None = 
     from aerodrome_runtime.parse.reads import Reads
     from aerodrome_runtime.parse.warned import Warned
     from aerodrome_runtime.shim import uses
+    from aerodrome_runtime.shim.lint import context_uses
 
     started = time.perf_counter()
     root = bundle_root.absolute()
@@ -51,7 +52,11 @@ def parse_file(*, bundle_root: Path, path: str, timeout_seconds: float | None = 
     reads.add(filename)
     dags, failures = _translate(loaded.dags, loaded.filelocs, str(root))
     failures = [*_failures(loaded.errors, path, str(root)), *failures]
-    findings = [*uses.end(dags=loaded.dags.values(), filename=filename), *warned.findings]
+    dependencies = reads.digests()
+    findings = [*uses.end(), *warned.findings]
+    findings += context_uses(
+        bundle_root=str(root), paths=[name for name, digest in dependencies.items() if digest]
+    )
     findings.sort(key=lambda each: (each.path, each.line, each.code, each.message))
     return FileParse(
         path=path,
@@ -59,7 +64,7 @@ def parse_file(*, bundle_root: Path, path: str, timeout_seconds: float | None = 
         dags=dags,
         failures=failures,
         findings=findings,
-        dependencies=reads.digests(),
+        dependencies=dependencies,
         listed_folders=sorted(reads.folders),
         seconds=time.perf_counter() - started,
         peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

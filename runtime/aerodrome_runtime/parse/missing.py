@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import traceback
+
 _NESTED_PROVIDERS = ("apache", "atlassian", "cncf", "common", "dbt", "microsoft")
 """Folders of `airflow.providers` that are no provider themselves but hold several."""
 
@@ -29,7 +32,7 @@ def requirement_hint(*, error: BaseException) -> str:
     """One sentence naming the requirement to add, or an empty string when `error` is about something else."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
-    provider = provider_distribution(module=error.name)
+    provider = provider_distribution(module=_wanted(error))
     if provider:
         return f"Add {provider} to requirements.txt"
     if error.name.split(".")[0] in ("airflow", "airflow_local_settings"):
@@ -39,6 +42,14 @@ def requirement_hint(*, error: BaseException) -> str:
         return f"Add {name} to requirements.txt"
     top = error.name.split(".")[0]
     return f"Add the package that provides {top!r} to requirements.txt, or the module to the bundle"
+
+
+def _wanted(error: ModuleNotFoundError) -> str:
+    """The whole dotted path the author asked for: Python names only the first part that is missing."""
+    frames = traceback.extract_tb(error.__traceback__)
+    asked = re.search(r"airflow\.providers\.[\w.]+", (frames[-1].line or "") if frames else "")
+    name = error.name or ""
+    return asked[0] if asked and asked[0].startswith(name) else name
 
 
 def provider_distribution(*, module: str) -> str:

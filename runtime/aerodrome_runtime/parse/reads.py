@@ -4,9 +4,9 @@ An audit hook hears every `open`, import included, and every listing of a folder
 `stat`, and many a DAG file asks `os.path.exists` before it opens: so `os.stat` is wrapped for the time of the
 parse. A failed import is remembered by the files that would have satisfied it. What other processes or C
 libraries read by themselves is not heard.
-"""
 
-# ruff: noqa: PTH  (an audit hook must not make objects: it runs inside every open)
+Paths are text all through: an audit hook runs inside every open and must make no objects.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class Reads:
             return
         tail = fullname.rpartition(".")[2]
         for folder in self._search_paths if path is None else list(path):
-            self.add(os.path.join(str(folder), f"{tail}.py"))
-            self.add(os.path.join(str(folder), tail, "__init__.py"))
+            self.add(f"{folder}/{tail}.py")
+            self.add(f"{folder}/{tail}/__init__.py")
 
     def _hear_stat(self, path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
         if self._relative(path):
@@ -103,7 +103,7 @@ class Reads:
             path = os.fspath(path)
         if not isinstance(path, str):
             return None
-        full = os.path.abspath(path)
+        full = os.path.abspath(path)  # noqa: PTH100  (runs inside every open: no objects)
         if full == self.bundle_root:
             return ""
         return full[len(self._prefix) :] if full.startswith(self._prefix) else None
@@ -121,7 +121,7 @@ class Reads:
         for module in list(sys.modules.values()):
             filename = getattr(module, "__file__", None)
             if isinstance(filename, str) and filename.startswith(self._prefix):
-                self.add(filename if os.path.exists(filename) else _zip_of(filename))
+                self.add(filename if Path(filename).exists() else _zip_of(filename))
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import Any
 
 from taskwire.parsing import Finding
 
@@ -22,22 +20,21 @@ def begin(*, bundle_root: str) -> None:
     _found.clear()
 
 
-def end(*, dags: Iterable[Any], filename: str) -> list[Finding]:
-    """Stop, and give what was found; reads the DAGs for uses that only a run would meet."""
+def end() -> list[Finding]:
+    """Stop, and give what was found."""
     global _bundle_prefix
     _bundle_prefix = None
     return list(_found)
 
 
-def record(*, code: str, message: str, hint: str, line: int | None = None, path: str | None = None) -> None:
-    """Remember one use of the shim at the innermost line of the bundle now running (or at `path`:`line`)."""
+def record(*, code: str, message: str, hint: str) -> None:
+    """Remember one use of the shim at the innermost line of the bundle now running."""
     if _bundle_prefix is None:
         return
-    if path is None or line is None:
-        path, line = _author_line(_bundle_prefix)
+    path, line = _author_line(_bundle_prefix)
     if path is None:
         return
-    finding = Finding(code=f"AERO-SHIM-{code}", message=message, path=path, line=line or 0, hint=hint)
+    finding = Finding(code=f"AERO-SHIM-{code}", message=message, path=path, line=line, hint=hint)
     if finding not in _found:
         _found.append(finding)
 

@@ -1,0 +1,97 @@
+"""Lets old import paths be imported: whole modules that are gone, and names gone from those that remain."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from aerodrome_runtime.shim import after_import, uses
+from aerodrome_runtime.shim.moved_names import MOVED
+
+_PACKAGES = {
+    ".".join(parts[:n]) for name in MOVED for parts in [name.split(".")] for n in range(2, len(parts))
+}
+
+
+class MovedModules:
+    """A finder behind all others: makes an empty module of each old name that nothing else provides.
+
+    A provider that is not installed stays missing: only modules inside an installed one are made.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in MOVED and fullname not in _PACKAGES:
+            return None
+        is_package = fullname in _PACKAGES
+        if is_package and fullname.startswith("airflow.providers") and not fullname.endswith(".operators"):
+            return None
+        loader: Any = _EmptyLoader()
+        return importlib.machinery.ModuleSpec(fullname, loader, is_package=is_package)
+
+
+class _EmptyLoader:
+    """One per module: `after_import` hangs its callback on it."""
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module its names, looked up when they are asked for."""
+        _teach(module)
+
+
+def watch_existing() -> None:
+    """Add the gone names to each module of `MOVED` that Airflow still has, as soon as it is imported.
+
+    Airflow makes some old modules without the import system, when their package is imported: hence the
+    parents.
+    """
+    for name in MOVED:
+        after_import.when_imported(name, _teach)
+        parent = name.rpartition(".")[0]
+        after_import.when_imported(parent, lambda _, name=name: _teach_made(name))  # type: ignore[misc]
+
+
+def _teach_made(name: str) -> None:
+    module = sys.modules.get(name)
+    if module is not None:
+        _teach(module)
+
+
+def _teach(module: ModuleType) -> None:
+    if getattr(module.__dict__.get("__getattr__"), "_is_shim", False):
+        return
+    before = module.__dict__.get("__getattr__")
+    names = MOVED.get(module.__name__, {})
+
+    def look_up(name: str) -> Any:
+        target = names.get(name) or ("" if name.startswith("__") else names.get("*", ""))
+        if not target:
+            if before is not None:
+                return before(name)
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        return _resolve(module.__name__, name, target)
+
+    look_up._is_shim = True  # type: ignore[attr-defined]
+    module.__dict__["__getattr__"] = look_up
+
+
+def _resolve(module: str, name: str, target: str) -> Any:
+    home, _, new_name = target.partition(":")
+    new_name = name if new_name in ("", "*") else new_name
+    try:
+        found = getattr(importlib.import_module(home), new_name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"No module named {home!r}", name=home) from error
+    uses.record(
+        code="import",
+        message=f"{module}.{name} is Airflow 2's place for it",
+        hint=getattr(found, "modern_spelling", None) or f"from {home} import {new_name}",
+    )
+    return found
