@@ -173,13 +173,17 @@ def decide(
     # Airflow looks at nothing, not even setups, when there is no upstream or the rule is `always`.
     if counts.total == 0 or rule == "always":
         return Decision.RUN
+    above: Decision | None = None
     setups_met = True
     if indirect_setups is not None and not is_teardown:
-        if (forced := _strict(indirect_setups, map_index)) is not None:
-            return forced
+        above = _strict(indirect_setups, map_index)
         expected = indirect_setups.total - (indirect_setups.removed if map_index > -1 else 0)
         setups_met = indirect_setups.success >= expected
-    if (forced := _flag(rule, counts, map_index)) is not None:
+        if above is not None and not setups_met:
+            return above
+    # A removal above leaves the setups met; the task's own upstreams then have the last word.
+    forced = _flag(rule, counts, map_index) or above
+    if forced is not None:
         return forced
     if not setups_met or not _is_met(rule, counts):
         return Decision.WAIT

@@ -62,7 +62,7 @@ def trigger(expression: str, zone: str = "UTC", **more: Any) -> dict[str, Any]:
 def case(name: str, spec: dict[str, Any], **more: Any) -> Case:
     """`now` is the clock at the first question; without catchup it moves on by `pace` seconds a step."""
     answers = {"start": "2025-01-01T00:00:00", "end": None, "catchup": True, "now": "2025-06-01T10:17:33"}
-    return {"name": name, "spec": spec, **answers, "pace": 0, **more}
+    return {"name": name, "spec": spec, **answers, "pace": 0, "last": None, **more}
 
 
 def cases() -> list[Case]:
@@ -106,6 +106,19 @@ def cases() -> list[Case]:
         ),
         case("no catchup, weekly", cron("@weekly", BERLIN), catchup=False, pace=604800),
     ]
+    # The schedule was changed after `last`: the grid of the new one leads back onto what ran already.
+    hour = ["2025-01-15T10:00:00", "2025-01-15T11:00:00"]
+    for expression in ("@weekly", "@monthly", "0 */6 * * *", "*/7 * * * *", "0 10 * * *"):
+        for catchup in (True, False):
+            said = f"{expression} after an hourly run, catchup {catchup}"
+            more = {"last": hour, "catchup": catchup, "pace": 90000, "now": "2025-01-15T11:30:00"}
+            found.append(case(said, cron(expression, BERLIN), **more))
+            found.append(case(f"trigger {said}", trigger(expression, BERLIN), **more))
+    for delta in ({"days": 7}, {"minutes": 10}, {"months": 1}):
+        for catchup in (True, False):
+            more = {"last": hour, "catchup": catchup, "pace": 90000, "now": "2025-01-15T11:30:00"}
+            spec = {"kind": "delta", "delta": delta}
+            found.append(case(f"delta {delta} after an hourly run, catchup {catchup}", spec, **more))
     deltas: dict[str, dict[str, float]] = {
         "1 day": {"days": 1},
         "36 h": {"hours": 36},
@@ -196,7 +209,7 @@ def zone_of(name: str) -> Any:
 
 
 def delta_of(fields: dict[str, Any]) -> Any:
-    if set(fields) <= {"days", "hours", "seconds"}:
+    if set(fields) <= {"days", "hours", "minutes", "seconds"}:
         return timedelta(**fields)
     fields = dict(fields)
     nth = fields.pop("weekday_n", None)
@@ -261,6 +274,8 @@ def answer(one: Case) -> Case:
     restriction = TimeRestriction(utc(one["start"]), utc(one["end"]), one["catchup"])
     clock = datetime.fromisoformat(one["now"]).replace(tzinfo=UTC)
     last: DataInterval | None = None
+    if one["last"] is not None:
+        last = DataInterval(utc(one["last"][0]), utc(one["last"][1]))
     runs: list[list[float]] = []
     over = False
     before: float = 0

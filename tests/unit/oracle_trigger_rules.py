@@ -107,7 +107,13 @@ def ups(chosen: tuple[int, ...], *, setup_from: int = len(STATES), prefix: int =
 
 def answers() -> dict[str, Any]:
     plain, halves = combinations(6, 4), combinations(6, 2)
-    found: dict[str, Any] = {"rules": {}, "mapped": {}, "indirect_setups": {}, "teardown": {}}
+    found: dict[str, Any] = {
+        "rules": {},
+        "mapped": {},
+        "indirect_setups": {},
+        "mapped_setups": {},
+        "teardown": {},
+    }
     for rule in sorted(r.value for r in TriggerRule):
         found["rules"][rule] = "".join(ask(rule, ups(chosen)) for chosen in plain)
         found["mapped"][rule] = [
@@ -115,6 +121,11 @@ def answers() -> dict[str, Any]:
         ]
         found["indirect_setups"][rule] = "".join(
             ask(rule, ups(chosen), setups=ups(above, setup_from=0, prefix=10))
+            for chosen in halves
+            for above in halves
+        )
+        found["mapped_setups"][rule] = "".join(
+            ask(rule, ups(chosen), setups=ups(above, setup_from=0, prefix=10), map_index=1)
             for chosen in halves
             for above in halves
         )

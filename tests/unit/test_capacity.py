@@ -121,6 +121,8 @@ def test_max_active_tis_per_dagrun_is_within_a_run() -> None:
     found = ask(tasks, run_task_active={("y", "t"): 1})
     assert found.admitted == [0]
     assert codes(found) == {1: "run_task_full", 2: "run_task_full", 3: "run_task_full"}
+    four = [ready(n, task_id="t", max_active_tis_per_dagrun=3) for n in range(4)]
+    assert ask(four).admitted == [0, 1, 2]
 
 
 def test_tenant_executor_and_batch() -> None:

@@ -54,9 +54,7 @@ def test_fixed_instant_is_utc_unless_it_says_otherwise() -> None:
         ({"max_runs": 2, "min_runs": 0}, [], None),
     ],
 )
-def test_average_runtime(
-    more: dict[str, int], durations: list[float], expected_seconds: float | None
-) -> None:
+def test_average_runtime(more: dict[str, int], durations: list[float], seconds: float | None) -> None:
     found = due_at(spec=spec("average_runtime", **more), now=NOW, success_durations_seconds=durations)
     expected = None if seconds is None else NOW + HOUR + timedelta(seconds=seconds)
     assert found == expected

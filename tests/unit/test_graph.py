@@ -90,9 +90,9 @@ def test_a_long_chain_needs_no_deep_stack() -> None:
 
 
 def test_a_repeated_edge_counts_once() -> None:
-    twice = dag(task("a", "b", "b"), task("b"))
-    assert topological_order(twice.tasks) == ["a", "b"]
-    assert edges_by_index(twice) == [(0, 1)]
+    twice = dag(task("a", "b", "b"), task("c", "b"), task("b"))
+    assert topological_order(twice.tasks) == ["a", "c", "b"]
+    assert edges_by_index(twice) == [(0, 2), (1, 2)]
 
 
 def test_weights_by_rule() -> None:

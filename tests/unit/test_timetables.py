@@ -52,6 +52,8 @@ def expected_runs(case: dict[str, Any]) -> list[Interval]:
 def our_runs(case: dict[str, Any]) -> tuple[list[Interval], bool]:
     clock = datetime.fromisoformat(case["now"]).replace(tzinfo=UTC)
     last: Interval | None = None
+    if case["last"] is not None:
+        last = Interval(*(datetime.fromisoformat(text).replace(tzinfo=UTC) for text in case["last"]))
     runs: list[Interval] = []
     for _ in range(STEPS):
         run = next_run(

@@ -66,14 +66,15 @@ def test_decides_as_airflow_for_a_mapped_instance(rule: str, map_index: int) -> 
     assert ours == STORED["mapped"][rule][map_index]
 
 
+@pytest.mark.parametrize(("stored", "map_index"), [("indirect_setups", -1), ("mapped_setups", 1)])
 @pytest.mark.parametrize("rule", RULES)
-def test_decides_as_airflow_below_indirect_setups(rule: str) -> None:
+def test_decides_as_airflow_below_indirect_setups(rule: str, stored: str, map_index: int) -> None:
     ours = "".join(
-        LETTERS[decide(rule=rule, counts=counts_of(c), indirect_setups=counts_of(above))]
+        LETTERS[decide(rule=rule, counts=counts_of(c), indirect_setups=counts_of(above), map_index=map_index)]
         for c in combinations(6, 2)
         for above in combinations(6, 2)
     )
-    assert ours == STORED["indirect_setups"][rule]
+    assert ours == STORED[stored][rule]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -101,8 +101,7 @@ def _first_instant(grid: Grid, now: datetime, immediately: bool, within_seconds:
     past, following = grid.at_or_before(now), grid.at_or_after(now)
     if isinstance(grid, DeltaGrid) or immediately:
         return past
+    patience = timedelta(seconds=within_seconds or 0)
     if within_seconds is None:
         patience = max((following - past) / 10, timedelta(minutes=5))
-    else:
-        patience = timedelta(seconds=within_seconds)
     return past if now - past <= patience else following

@@ -47,7 +47,5 @@ def from_wall(wall: datetime, zone: tzinfo) -> datetime:
     after = wall.replace(fold=1, tzinfo=zone).utcoffset()
     if before is None or after is None:
         raise TimetableInvalid(f"time zone {zone} has no offset for {wall}")
-    if after > before:
-        wall += after - before
-        return wall.replace(tzinfo=zone).astimezone(UTC)
-    return wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    # Of a skipped time, fold 0 reads the offset before the change, which is the moving on.
+    return wall.replace(fold=0 if after > before else 1, tzinfo=zone).astimezone(UTC)
