@@ -16,7 +16,7 @@ def choose_port(*, host: str, port: int, remembered_in: Path) -> int:
     Raises ``PortTaken`` when a port was asked for by number and is not free.
     """
     if port:
-        if not _is_free(host, port):
+        if not is_free(host, port):
             raise PortTaken(
                 f"{host}:{port} is taken by another program: stop that, or set AERODROME_BIND to another "
                 f"address (AERODROME_BIND={host}:0 takes a free port)"
@@ -26,7 +26,7 @@ def choose_port(*, host: str, port: int, remembered_in: Path) -> int:
         last = int(remembered_in.read_text())
     except (FileNotFoundError, ValueError):
         last = 0
-    if last and _is_free(host, last):
+    if last and is_free(host, last):
         return last
     with socket.create_server((host, 0)) as server:
         free = int(server.getsockname()[1])
@@ -34,7 +34,7 @@ def choose_port(*, host: str, port: int, remembered_in: Path) -> int:
     return free
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
     try:
         socket.create_server((host, port)).close()
     except OSError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from launcher.embedded.roles import DatabaseUrls
+from launcher.embedded.roles import DATABASE_VARIABLES, DatabaseUrls
 
 
 class SettingWrong(Exception):
@@ -189,12 +189,6 @@ VARIABLES = (
         "agent",
     ),
 )
-_DATABASE_NAMES = {
-    "app": "AERODROME_DATABASE_URL",
-    "owner": "AERODROME_DATABASE_OWNER_URL",
-    "sched": "AERODROME_DATABASE_SCHED_URL",
-    "auth": "AERODROME_DATABASE_AUTH_URL",
-}
 
 
 @dataclass(frozen=True)
@@ -265,10 +259,10 @@ def default_data_folder(*, checkout: Path) -> Path:
 
 
 def _database_urls(environment: Mapping[str, str]) -> DatabaseUrls | None:
-    given = {key: environment.get(name, "") for key, name in _DATABASE_NAMES.items()}
+    given = {key: environment.get(name, "") for key, name in DATABASE_VARIABLES.items()}
     if not any(given.values()):
         return None
-    missing = [_DATABASE_NAMES[key] for key, url in given.items() if not url]
+    missing = [DATABASE_VARIABLES[key] for key, url in given.items() if not url]
     if missing:
         raise SettingWrong(
             f"for a Postgres of your own, also set {', '.join(missing)}: each component connects as a role "
@@ -276,7 +270,7 @@ def _database_urls(environment: Mapping[str, str]) -> DatabaseUrls | None:
         )
     for key, url in given.items():
         if urlsplit(url).scheme not in ("postgresql", "postgres"):
-            raise SettingWrong(f"{_DATABASE_NAMES[key]} must begin with postgresql://")
+            raise SettingWrong(f"{DATABASE_VARIABLES[key]} must begin with postgresql://")
     return DatabaseUrls(**given)
 
 

@@ -9,7 +9,7 @@ attributes matter: a superuser or BYPASSRLS role sees every tenant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,6 +26,12 @@ ROLES = {
     "app": "aerodrome_app",
     "sched": "aerodrome_sched",
     "auth": "aerodrome_auth",
+}
+DATABASE_VARIABLES = {
+    "app": "AERODROME_DATABASE_URL",
+    "owner": "AERODROME_DATABASE_OWNER_URL",
+    "sched": "AERODROME_DATABASE_SCHED_URL",
+    "auth": "AERODROME_DATABASE_AUTH_URL",
 }
 _ATTRIBUTES = "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT"
 # Two launchers preparing one server take turns: the lock's number is only ours by convention.
@@ -47,18 +53,19 @@ class DatabaseUrls:
 
     def as_environment(self) -> dict[str, str]:
         """The variables that the control plane reads."""
-        names = {"app": "AERODROME_DATABASE_URL"}
-        return {
-            names.get(field.name, f"AERODROME_DATABASE_{field.name.upper()}_URL"): getattr(self, field.name)
-            for field in fields(self)
-        }
+        return {name: getattr(self, key) for key, name in DATABASE_VARIABLES.items()}
 
 
 def database_urls(
-    *, host: str, port: int | str, passwords: Mapping[str, str], database: str = DATABASE
+    *,
+    host: str,
+    port: int | str,
+    passwords: Mapping[str, str],
+    database: str = DATABASE,
+    more: Mapping[str, str] | None = None,
 ) -> DatabaseUrls:
-    """The four URLs for a server. ``host`` may be the folder of a unix socket."""
-    where = urlencode({"host": host, "port": port})
+    """The four URLs for a server. ``host`` may be the folder of a unix socket; ``more`` are libpq options."""
+    where = urlencode({"host": host, "port": port, **(more or {})})
     return DatabaseUrls(
         **{
             key: f"postgresql://{role}:{quote(passwords[key], safe='')}@/{database}?{where}"

@@ -1,0 +1,37 @@
+"""The errors that are meant for people: their message is the whole answer, a traceback would only hide it."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from launcher.data_folder import FolderInUse
+from launcher.detached import StackDidNotStart
+from launcher.embedded.accounts import FolderOutOfReach
+from launcher.embedded.binaries import PostgresMissing
+from launcher.embedded.postgres import ClusterUnusable
+from launcher.embedded.roles import RoleTooStrong, ServerTooOld
+from launcher.embedded.sockets import SocketFolderTaken
+from launcher.embedded.valkey import ValkeyMissing
+from launcher.lock_files import LockNotMade
+from launcher.ports import PortTaken
+from launcher.processes import ProcessFailed
+from launcher.secret_files import SecretFileExposed
+from launcher.settings import SettingWrong
+
+REFUSALS = (
+    ClusterUnusable,
+    FolderInUse,
+    FolderOutOfReach,
+    LockNotMade,
+    PortTaken,
+    PostgresMissing,
+    ProcessFailed,
+    RoleTooStrong,
+    SecretFileExposed,
+    ServerTooOld,
+    SettingWrong,
+    SocketFolderTaken,
+    StackDidNotStart,
+    ValkeyMissing,
+    psycopg2.OperationalError,
+)
