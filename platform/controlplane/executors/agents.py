@@ -54,7 +54,10 @@ def current_agent(*, agent_id: str, epoch: int, using: str, any_epoch: bool = Fa
 
 
 def beat_agent(*, message: Beat, lease_seconds: float, using: str) -> list[tuple[str, int, str]]:
-    """Renew the lease; say which attempts (id, epoch, why) must stop; drop claims that the agent does not know. Raises AgentGone."""
+    """Renew the lease; say which attempts (id, epoch, why) must stop; drop claims it does not know.
+
+    Raises AgentGone.
+    """
     rows = execute(
         "executors/sql/beat_agent.sql",
         using=using,

@@ -28,6 +28,9 @@ register_adapter(dict, lambda value: Json(value, dumps=json.dumps))
 _PARAMETER = re.compile(r"%\((\w+)\)s::([a-z_0-9]+(?: with time zone)?(?:\[\])?)")
 _PREPARE = os.environ.get("AERODROME_PREPARE", "true").lower() not in {"0", "false", "no", "off"}
 
+_JSON_OIDS = frozenset({114, 3802})
+"""json and jsonb."""
+
 Row = tuple[Any, ...]
 
 
@@ -88,7 +91,22 @@ def execute(file: str, *, using: str = "default", **parameters: Any) -> list[Row
             cursor.execute(wanted.execute, parameters)
         else:
             cursor.execute(wanted.text, parameters)
-        return list(cursor.fetchall()) if cursor.description else []
+        return _rows(cursor) if cursor.description else []
+
+
+def _rows(cursor: Any) -> list[Row]:
+    """All rows. Django leaves jsonb as text on its connections; here it is decoded."""
+    rows: list[Row] = cursor.fetchall()
+    encoded = [place for place, column in enumerate(cursor.description) if column.type_code in _JSON_OIDS]
+    if not encoded:
+        return rows
+    return [
+        tuple(
+            json.loads(value) if place in encoded and isinstance(value, str) else value
+            for place, value in enumerate(row)
+        )
+        for row in rows
+    ]
 
 
 def notify(channel: str, payload: str = "", *, using: str = "default") -> None:
