@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,31 @@ def test_a_time_that_never_comes_moves_on_and_a_double_one_is_the_second() -> No
     assert zone_of("7200") == zone_of("+02:00")
 
 
+@pytest.mark.parametrize("delta", [{"months": 1, "year": 2020}, {"months": 1, "days": -27, "hours": -23}])
+def test_a_delta_that_circles_or_crawls_costs_no_time(delta: dict[str, float]) -> None:
+    spec = TimetableSpec(kind="delta", delta=delta)
+    start = datetime(1, 2, 1, tzinfo=UTC)
+    with pytest.raises(TimetableInvalid, match=r"leads from|steps"):
+        next_run(spec=spec, last=None, start_at=start, end_at=None, catchup=False, now=NOW)
+
+
+EXTREMES = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("extreme", EXTREMES)
+@pytest.mark.parametrize("catchup", [True, False])
+@pytest.mark.parametrize("kind", ["cron", "trigger_cron", "delta", "trigger_delta", "once", "continuous"])
+def test_the_ends_of_the_calendar_crash_nothing(kind: str, catchup: bool, extreme: datetime) -> None:
+    spec = TimetableSpec(
+        kind=kind, expression="@daily", timezone="Asia/Tokyo", delta={"years": 9000}, interval_seconds=86400.0
+    )
+    for start, now in ((extreme, NOW), (NOW, extreme), (None, extreme)):
+        with suppress(TimetableInvalid):
+            next_run(spec=spec, last=None, start_at=start, end_at=None, catchup=catchup, now=now)
+    with suppress(TimetableInvalid):
+        manual_interval(spec, extreme)
+
+
 INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)).map(lambda d: d.replace(tzinfo=UTC))
 CRONS = st.builds(
     "{} {} {} {} {}".format,
@@ -205,6 +231,18 @@ SPECS = st.builds(
     delta=st.fixed_dictionaries({"hours": st.integers(1, 99)})
     | st.fixed_dictionaries({"months": st.integers(1, 9)}),
 )
+
+
+WORDS = st.text("0123456789*/-,#?LRHWlw@ ()ADJMNOSTUadfijmnostu", max_size=24)
+
+
+@settings(max_examples=200, deadline=None)
+@given(expression=WORDS, zone=st.text(max_size=12) | ZONES)
+def test_any_text_is_a_schedule_or_a_refusal(expression: str, zone: str) -> None:
+    spec = TimetableSpec(kind="cron", expression=expression, timezone=zone)
+    with suppress(TimetableInvalid):
+        check(spec)
+        ask(spec)
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
@@ -64,6 +65,7 @@ class CronGrid:
         return current if self.after(preceding) == current else preceding
 
 
+@lru_cache(maxsize=4096)
 def cron_grid(*, expression: str | None, timezone: str) -> CronGrid:
     """A grid from an expression or preset. Raises `TimetableInvalid`."""
     if not expression:

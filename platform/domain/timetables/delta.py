@@ -12,6 +12,9 @@ from dateutil.relativedelta import relativedelta, weekday
 from domain.timetables.instants import TimetableInvalid
 
 _ELAPSED: Final = frozenset({"weeks", "days", "hours", "minutes", "seconds", "microseconds", "milliseconds"})
+MAX_STEPS: Final = 50_000
+"""Monthly from the year 1 is half of it: more is a mistake or an attack on the scheduler's time."""
+
 Delta: TypeAlias = timedelta | relativedelta
 
 
@@ -46,7 +49,10 @@ class DeltaGrid:
     delta: Delta
 
     def after(self, current: datetime) -> datetime:
+        """`current + delta`. Raises `TimetableInvalid` where that is not later: absolute fields can circle."""
         following: datetime = current + self.delta
+        if following <= current:
+            raise TimetableInvalid(f"schedule delta {self.delta} leads from {current} to {following}")
         return following
 
     def before(self, current: datetime) -> datetime:
@@ -69,9 +75,15 @@ class DeltaGrid:
         if isinstance(delta, relativedelta):
             if delta.months or delta.years:
                 boundary = anchor
-                while (following := self.after(boundary)) <= instant:
+                for _ in range(MAX_STEPS):
+                    following = self.after(boundary)
+                    if following > instant:
+                        return boundary
                     boundary = following
-                return boundary
+                raise TimetableInvalid(
+                    f"schedule delta {delta} takes more than {MAX_STEPS} steps from {anchor} to {instant}; "
+                    "choose a later start date"
+                )
             seconds = delta.days * 86400.0 + delta.hours * 3600 + delta.minutes * 60 + delta.seconds
         else:
             seconds = delta.total_seconds()

@@ -10,6 +10,8 @@ without a data interval, which `NextRun` cannot say: it is refused.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -45,15 +47,29 @@ def next_run(
     DAG's, inclusive. All instants are aware; answers are UTC. The run may be created once
     `run_after <= now`. Raises `TimetableInvalid`.
     """
-    restriction = Restriction(
-        earliest=None if start_at is None else to_utc(start_at),
-        latest=None if end_at is None else to_utc(end_at),
-        catchup=catchup,
-        now=to_utc(now),
-    )
-    if last is not None:
-        last = Interval(to_utc(last.start), to_utc(last.end))
-    return _next(spec, last, restriction)
+    with _within_the_calendar():
+        restriction = Restriction(
+            earliest=None if start_at is None else to_utc(start_at),
+            latest=None if end_at is None else to_utc(end_at),
+            catchup=catchup,
+            now=to_utc(now),
+        )
+        if last is not None:
+            last = Interval(to_utc(last.start), to_utc(last.end))
+        return _next(spec, last, restriction)
+
+
+@contextmanager
+def _within_the_calendar() -> Iterator[None]:
+    """Tenants choose dates and deltas: a sum beyond the years 1 to 9999 is their mistake, not a crash."""
+    try:
+        yield
+    except OverflowError as problem:
+        raise TimetableInvalid(f"the timetable leads out of the calendar: {problem}") from problem
+    except ValueError as problem:
+        if isinstance(problem, TimetableInvalid) or "out of range" not in str(problem):
+            raise
+        raise TimetableInvalid(f"the timetable leads out of the calendar: {problem}") from problem
 
 
 def _next(spec: TimetableSpec, last: Interval | None, restriction: Restriction) -> NextRun | None:
@@ -101,7 +117,11 @@ def manual_interval(spec: TimetableSpec, run_after: datetime) -> Interval | None
 
     `None` for a `custom` timetable: ask the tenant's runtime. Raises `TimetableInvalid`.
     """
-    run_after = to_utc(run_after)
+    with _within_the_calendar():
+        return _manual(spec, to_utc(run_after))
+
+
+def _manual(spec: TimetableSpec, run_after: datetime) -> Interval | None:
     kind = spec.kind
     if kind == "custom":
         return None
@@ -110,7 +130,7 @@ def manual_interval(spec: TimetableSpec, run_after: datetime) -> Interval | None
     if kind in _NEVER or kind in ("once", "continuous", "events"):
         return Interval(run_after, run_after)
     if kind == "asset_or_time":
-        return manual_interval(_child(spec), run_after)
+        return _manual(_child(spec), run_after)
     if kind in ("cron", "delta"):
         return manual_grid_interval(_grid(spec), run_after)
     if kind in _TRIGGER:

@@ -48,4 +48,4 @@ def from_wall(wall: datetime, zone: tzinfo) -> datetime:
     if before is None or after is None:
         raise TimetableInvalid(f"time zone {zone} has no offset for {wall}")
     # Of a skipped time, fold 0 reads the offset before the change, which is the moving on.
-    return wall.replace(fold=0 if after > before else 1, tzinfo=zone).astimezone(UTC)
+    return wall.replace(fold=0 if after > before else 1, tzinfo=zone).astimezone(UTC).replace(fold=0)
