@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from aerodrome_runtime.agent.masking import Mask
@@ -62,7 +63,7 @@ class Attempt:
         self._wall: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def run(self, spare: Spare) -> None:
+    async def run(self, spare: Spare, memory_killed: Callable[[], bool]) -> None:
         """Hand the task to this child and stay until everything is told."""
         self._spare = spare
         child = spare.child
@@ -93,7 +94,7 @@ class Attempt:
                 signal=exited.signal,
                 peak_bytes=exited.peak_bytes,
                 memory_limit_bytes=spare.confined.memory_bytes,
-                memory_killed=False,
+                memory_killed=memory_killed(),
                 stopped=self._stopped,
                 zygote_lost=exited.exit_code is None and exited.signal is None,
             ),

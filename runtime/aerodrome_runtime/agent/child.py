@@ -125,6 +125,14 @@ class Child:
             self.channel.send_with_fd(msgspec.msgpack.encode([request, body]), write)
         os.close(write)
 
+    @property
+    def orderly(self) -> bool:
+        """Whether the zygote reaped this child, or it never lived: nothing of it can be left."""
+        if not self.exited.done():
+            return False
+        ended = self.exited.result()
+        return self.refusal is not None or ended.exit_code is not None or ended.signal is not None
+
     def early_text(self) -> str:
         """The last of what was printed before a task came, for the log of a task that cannot start."""
         return "\n".join(line.decode(errors="replace") for _, line in self._early[-20:])

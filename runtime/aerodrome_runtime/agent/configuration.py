@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 
 class BadConfiguration(Exception):
@@ -23,7 +24,7 @@ class Settings:
     slots: int
     directory: Path
     name: str
-    task_network: str
+    task_network: Literal["none", "host"]
     log_level: str
     uv: str | None
 
@@ -55,9 +56,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise BadConfiguration("AERODROME_AGENT_SLOTS must be a whole number.") from error
     if not 1 <= slots <= 1000:
         raise BadConfiguration("AERODROME_AGENT_SLOTS must be between 1 and 1000.")
-    network = environment.get("AERODROME_TASK_NETWORK", "host")
-    if network not in ("none", "host", "egress"):
-        raise BadConfiguration("AERODROME_TASK_NETWORK must be none, host or egress.")
+    network = environment.get("AERODROME_TASK_NETWORK", "none")
+    if network not in ("none", "host"):
+        raise BadConfiguration("AERODROME_TASK_NETWORK must be none or host.")
     return Settings(
         url=url.rstrip("/"),
         socket_path=socket_path,
@@ -66,7 +67,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         slots=slots,
         directory=Path(_required(environment, "AERODROME_AGENT_DIR")).resolve(),
         name=environment.get("AERODROME_AGENT_NAME") or socket.gethostname(),
-        task_network=network,
+        task_network=cast(Literal["none", "host"], network),
         log_level=environment.get("AERODROME_LOG_LEVEL", "INFO").upper(),
         uv=environment.get("AERODROME_UV") or None,
     )

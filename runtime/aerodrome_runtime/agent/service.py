@@ -26,6 +26,7 @@ from aerodrome_runtime.agent.spool import Spool
 from aerodrome_runtime.agent.starting import run_task
 from aerodrome_runtime.agent.tasklog import CAP_BYTES, TaskLog
 from aerodrome_runtime.agent.zygotes import BaseZygotes
+from aerodrome_runtime.jail.level import Level
 from taskwire.agent import BeatResult
 from taskwire.workload import Workload
 
@@ -37,7 +38,7 @@ PARSE_SLOTS = 1
 class Agent:
     """Made and run inside one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, level: Level) -> None:
         directory = settings.directory
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         self.settings = settings
@@ -49,19 +50,18 @@ class Agent:
             gateway=self.gateway,
             name=settings.name,
             slots=settings.slots,
-            level="L1",
-            level_detail={},
+            level=level.name,
+            level_detail=level.to_dict(),
             airflow_versions=airflow_versions(directory=self.runtimes),
         )
         self.spool = Spool(directory / "spool")
         self.reporter = Reporter(session=self.session, spool=self.spool)
         self.shipper = Shipper(session=self.session)
+        site = install_site(directory / "site")
         self.bundles = Bundles(directory=directory / "bundles", gateway=self.gateway)
-        self.zygotes = BaseZygotes(directory=directory / "zygotes", site=install_site(directory / "site"))
+        self.zygotes = BaseZygotes(directory=directory / "zygotes", site=site)
         self.confinement = Confinement(
-            directory=directory / "homes",
-            airflow_home=directory / "airflow-home",
-            network=settings.task_network,
+            directory=directory, site=site, isolation=level.isolation, network=settings.task_network
         )
         self.spares = Spares(zygotes=self.zygotes, confinement=self.confinement, slots=settings.slots)
         self.slots = Slots(settings.slots)

@@ -12,6 +12,7 @@ import signal
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aerodrome_runtime.agent.child import Child
 from aerodrome_runtime.agent.confine import Confined, Confinement
@@ -114,9 +115,13 @@ class Spares:
             while group.idle:
                 self._end(group.idle.pop())
 
+    def memory_killed(self, spare: Spare) -> bool:
+        """Whether the kernel killed something of this child for its memory."""
+        return self._confinement.memory_killed(spare.confined)
+
     def clear(self, spare: Spare) -> None:
         """The child of a taken spare is gone: give its home and uid back."""
-        self._confinement.clear(spare.confined)
+        self._confinement.clear(spare.confined, orderly=spare.child.orderly)
 
     def _refill(self, group: _Group) -> None:
         wanted = len(group.waiting) + group.target - len(group.idle) - group.starting
@@ -156,7 +161,7 @@ class Spares:
             except (ZygoteLost, OSError) as error:
                 last = f"the zygote could not be started: {error}"
                 continue
-            confined = self._confinement.prepare(runtime=key.runtime, bundle=None, limits=key.limits)
+            confined = self._confinement.prepare(runtime=key.runtime, bundle=Path(key.place_path), limits=key.limits)
             child = Child(loop=loop, link=link)
             child.fork(
                 place=Place(
@@ -180,10 +185,10 @@ class Spares:
             if not child.ready.done() and not child.exited.done():
                 child.signal(signal.SIGKILL, group=True)
                 await child.exited
-                self._confinement.clear(confined)
+                self._confinement.clear(confined, orderly=child.orderly)
                 raise SpareFailed(f"{key.dag_rel_path} did not load in {LOAD_SECONDS:.0f} s")
             if child.exited.done():
-                self._confinement.clear(confined)
+                self._confinement.clear(confined, orderly=child.orderly)
                 ended = child.exited.result()
                 last = (
                     child.refusal or f"it ended while loading (exit {ended.exit_code}, signal {ended.signal})"
@@ -198,7 +203,7 @@ class Spares:
         spare.child.signal(signal.SIGKILL, group=True)
 
         def clear(_: asyncio.Future[object]) -> None:
-            self._confinement.clear(spare.confined)
+            self._confinement.clear(spare.confined, orderly=spare.child.orderly)
 
         spare.child.exited.add_done_callback(clear)
 

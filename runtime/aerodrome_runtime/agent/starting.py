@@ -51,7 +51,7 @@ async def run_task(
             await attempt.cannot_start(str(error))
             return
         try:
-            await attempt.run(spare)
+            await attempt.run(spare, lambda: spares.memory_killed(spare))
         finally:
             spares.clear(spare)
     finally:

@@ -47,7 +47,13 @@ def _fork_jailed(*, jail: str, keep_fds: list[int], child_main: Callable[[], Non
 
     def run() -> int:
         gc.enable()
-        child_main()
+        try:
+            child_main()
+        except BaseException:
+            # Before the child's descriptors were in place only `errors` leads anywhere, afterwards only 2.
+            for fd in (errors, 2):
+                with suppress(OSError):
+                    os.write(fd, traceback.format_exc().encode())
         return 124
 
     def say(refusal: Refusal) -> None:

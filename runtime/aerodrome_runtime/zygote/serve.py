@@ -98,7 +98,9 @@ class _Loop:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for own in (self.control, self.wake, self.waker):
-                own.close()
+                # A jail has closed every descriptor but the child's own already.
+                with suppress(OSError):
+                    own.close()
             role(order, fds)
 
         pid = fork_child(jail=order.jail, keep_fds=fds, child_main=child)
