@@ -14,6 +14,15 @@ BASE_URL = env.text("AERODROME_BASE_URL", "http://127.0.0.1:8080")
 GATEWAY_SOCKET = env.text("AERODROME_GATEWAY_SOCKET", str(DATA_DIR / "run" / "gateway.sock"))
 AGENT_TOKEN_FILE = env.text("AERODROME_AGENT_TOKEN_FILE", str(DATA_DIR / "secrets" / "agent.token"))
 
+BUNDLE_MAX_BYTES = env.integer("AERODROME_BUNDLE_MAX_BYTES", 200_000_000)
+BUNDLE_MAX_FILES = env.integer("AERODROME_BUNDLE_MAX_FILES", 20_000)
+BUNDLE_MAX_FILE_BYTES = env.integer("AERODROME_BUNDLE_MAX_FILE_BYTES", 105_000_000)
+BUNDLE_MAX_RATIO = env.integer("AERODROME_BUNDLE_MAX_RATIO", 200)
+PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
+"""How long a push or an upload waits to tell what its files gave."""
+RUNTIME_AIRFLOW = env.text("AERODROME_RUNTIME_AIRFLOW", "3.3.2")
+RUNTIME_PYTHON = env.text("AERODROME_RUNTIME_PYTHON", "3.11")
+
 SECRET_KEY = env.text("AERODROME_SECRET_KEY")
 ENCRYPTION_KEY = env.text("AERODROME_ENCRYPTION_KEY")
 """32 bytes, base64: the key-encryption key of the embedded secret store."""
@@ -61,6 +70,8 @@ if env.text("AERODROME_DATABASE_OWNER_URL", ""):
 every tenant; `auth` sees people, memberships and token hashes before a tenant is known; `owner` migrates and
 is given to the migrate command only."""
 DATABASE_ROLES = {"app": "aerodrome_app", "scheduler": "aerodrome_sched", "auth": "aerodrome_auth"}
+
+DATABASE_ROUTERS = ["controlplane.foundation.router.OneDatabase"]
 
 CACHES = {
     "default": {

@@ -1,0 +1,1 @@
+"""A push or an upload becomes one immutable bundle version, stored once by digest."""

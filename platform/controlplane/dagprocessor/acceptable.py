@@ -1,0 +1,111 @@
+"""Whether a told DAG can be stored: what comes out of a tenant's runtime is checked before it is believed.
+
+Pure. The runtime checks most of this itself and says it better; this is the wall behind it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from domain.graph import CycleFound, EdgeUnknown, topological_order
+from domain.timetables.evaluate import check
+from domain.timetables.instants import TimetableInvalid
+from domain.trigger_rules import RULE_CODES
+from taskwire.canonical import canonical_json
+from taskwire.dagspec import DagSpec, TaskSpec
+from taskwire.parsing import Finding, ImportFailure
+
+MOST_TASKS = 10_000
+MOST_SPEC_BYTES = 32 * 1024 * 1024
+_MOST_INT = 2**31 - 1
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_decoder = msgspec.json.Decoder(DagSpec)
+
+
+class DagInvalid(ValueError):
+    """The DAG cannot be stored; `kind` as in `ImportFailure`."""
+
+    def __init__(self, message: str, kind: str = "invalid") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def canonical_spec(spec: DagSpec) -> bytes:
+    """The spec's canonical JSON, whose hash is the version. Raises `DagInvalid`."""
+    try:
+        text = canonical_json(spec)
+        _decoder.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DagInvalid(f"DAG {spec.dag_id!r} cannot be told in JSON: {error}") from error
+    if len(text) > MOST_SPEC_BYTES:
+        raise DagInvalid(f"DAG {spec.dag_id!r} is larger than {MOST_SPEC_BYTES >> 20} MB when told in JSON")
+    if _NUL.search(text):
+        raise DagInvalid(f"DAG {spec.dag_id!r} holds a NUL character in one of its texts")
+    _check_dag(spec)
+    return text
+
+
+def failure_of(*, path: str, error: DagInvalid) -> ImportFailure:
+    """The refusal as an import error of its file."""
+    return ImportFailure(path=path, message=str(error), stacktrace=str(error), kind=error.kind)
+
+
+def timetable_finding(*, path: str, spec: DagSpec) -> Finding | None:
+    """What is wrong with the DAG's schedule: it is stored, and never runs by itself."""
+    try:
+        check(spec.timetable)
+    except TimetableInvalid as error:
+        return Finding(
+            code="AERO-TIMETABLE",
+            message=f"DAG {spec.dag_id!r} has no schedule that can be followed: {error}",
+            path=path,
+            severity="error",
+        )
+    return None
+
+
+def _check_dag(spec: DagSpec) -> None:
+    if not spec.dag_id or len(spec.dag_id) > 250:
+        raise DagInvalid(f"the dag_id {spec.dag_id[:80]!r} must have 1 to 250 characters")
+    if len(spec.tasks) > MOST_TASKS:
+        raise DagInvalid(
+            f"DAG {spec.dag_id!r} has {len(spec.tasks)} tasks; at most {MOST_TASKS} are possible"
+        )
+    if len({task.task_id for task in spec.tasks}) != len(spec.tasks):
+        raise DagInvalid(f"DAG {spec.dag_id!r} has two tasks of the same task_id")
+    for number in (spec.max_active_runs, spec.max_active_tasks, spec.max_consecutive_failed_dag_runs):
+        _check_int(number, f"a limit of DAG {spec.dag_id!r}")
+    for task in spec.tasks:
+        _check_task(task)
+    try:
+        topological_order(spec.tasks)
+    except CycleFound as error:
+        raise DagInvalid(f"DAG {spec.dag_id!r}: {error}", kind="cycle") from error
+    except EdgeUnknown as error:
+        raise DagInvalid(f"DAG {spec.dag_id!r}: {error}") from error
+
+
+def _check_task(task: TaskSpec) -> None:
+    for what, text, most in (
+        ("task_id", task.task_id, 250),
+        ("pool", task.pool, 256),
+        ("queue", task.queue, 256),
+    ):
+        if not text or len(text) > most:
+            raise DagInvalid(f"task {task.task_id[:80]!r}: its {what} must have 1 to {most} characters")
+    if task.trigger_rule not in RULE_CODES:
+        raise DagInvalid(f"task {task.task_id!r} has the unknown trigger rule {task.trigger_rule!r}")
+    for what, number in (
+        ("pool_slots", task.pool_slots),
+        ("retries", task.retries),
+        ("max_active_tis_per_dag", task.max_active_tis_per_dag or 0),
+        ("max_active_tis_per_dagrun", task.max_active_tis_per_dagrun or 0),
+    ):
+        _check_int(number, f"{what} of task {task.task_id!r}")
+
+
+def _check_int(number: int, what: str) -> None:
+    if not 0 <= number <= _MOST_INT:
+        raise DagInvalid(f"{what} is {number}; it must lie between 0 and {_MOST_INT}")

@@ -1,0 +1,12 @@
+-- Purpose: new contents of DAGs, numbered on from the last of each DAG.
+-- Locks: none beyond the tenant's, which the caller holds: numbers cannot race. Index: dag_version_number_uk.
+-- Bound: the changed DAGs of one bundle. Rows out: (dag_id, version id, version number).
+INSERT INTO dag_version (
+  id, tenant_id, dag_row_id, dag_id, version_number, content_hash, spec, source, bundle_version_id, created_at)
+SELECT app.uuid7(), (SELECT app.tenant()), v.dag_row_id, v.dag_id,
+  1 + coalesce((SELECT max(o.version_number) FROM dag_version o
+                WHERE o.tenant_id = (SELECT app.tenant()) AND o.dag_id = v.dag_id), 0),
+  v.content_hash, v.spec, v.source, %(bundle)s::uuid, %(now)s::timestamptz
+FROM unnest(%(dag_rows)s::uuid[], %(dag_ids)s::text[], %(hashes)s::text[], %(specs)s::jsonb[], %(sources)s::text[])
+  AS v(dag_row_id, dag_id, content_hash, spec, source)
+RETURNING dag_id, id, version_number
