@@ -2,17 +2,83 @@
 
 from __future__ import annotations
 
-from controlplane.bundles import runtimes
-from controlplane.dagprocessor import dispatch, store
-from controlplane.execution import report
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-ITEM_HANDLERS = {"parse": dispatch.dispatch_parse, "build": runtimes.dispatch_build}
+import msgspec
+
+from controlplane.bundles import runtimes
+from controlplane.dagprocessor import dispatch, store, workload
+from controlplane.execution import report
+from controlplane.execution.outcome import OutcomeInvalid
+from controlplane.ledger.models.bundle_version import BundleVersion
+from controlplane.ledger.models.runtime import Runtime
+from controlplane.ledger.models.workload import Workload as Work
+from taskwire.parsing import ParseReport
+from taskwire.workload import Workload
+
+
+def _parse_due(*, ref: UUID, now: datetime, using: str) -> None:
+    dispatch.dispatch_parse(bundle_id=ref, now=now, using=using)
+
+
+def _build_due(*, ref: UUID, now: datetime, using: str) -> None:
+    runtimes.dispatch_build(runtime_id=ref, now=now, using=using)
+
+
+def _parse_lost(*, ref: UUID, reason: str, now: datetime, using: str) -> None:
+    dispatch.fail_parse(bundle_id=ref, reason=reason, now=now, using=using)
+
+
+def _build_lost(*, ref: UUID, reason: str, now: datetime, using: str) -> None:
+    runtimes.store_built(runtime_id=ref, ok=False, message=reason, log="", now=now, using=using)
+
+
+def _parsed(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
+    try:
+        told = msgspec.convert(body, ParseReport)
+    except msgspec.ValidationError as error:
+        raise OutcomeInvalid(f"the parse report cannot be read: {error}") from error
+    store.store_report(bundle_id=id, report=told, now=now, using=using)
+
+
+def _built(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
+    runtimes.store_built(
+        runtime_id=id,
+        ok=bool(body.get("ok")),
+        message=str(body.get("message", "")),
+        log=str(body.get("log", "")),
+        now=now,
+        using=using,
+    )
+    Work.objects.using(using).filter(kind="build", ref=id).delete()
+
+
+def _parse_order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, using: str) -> Workload | None:
+    bundle = BundleVersion.objects.using(using).select_related("runtime").filter(id=ref).first()
+    if bundle is None or bundle.state not in {"received", "parsing"}:
+        return None
+    return workload.parse_workload(bundle=bundle, using=using)
+
+
+def _build_order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, using: str) -> Workload | None:
+    runtime = Runtime.objects.using(using).filter(id=ref).first()
+    if runtime is None or runtime.state not in {"queued", "building"}:
+        return None
+    return workload.build_workload(runtime=runtime, using=using)
+
+
+ITEM_HANDLERS = {"parse": _parse_due, "build": _build_due}
 """What the scheduler does with items of kind parse and build."""
 
-GIVE_UP = {"parse": dispatch.fail_parse, "build": runtimes.fail_build}
+GIVE_UP = {"parse": _parse_lost, "build": _build_lost}
 """What rescue does with parse and build work that was lost too often."""
+
+PAYLOADS = {"parse": _parse_order, "build": _build_order}
+"""What an agent is given that claims parse or build work; None drops the work, it is over."""
 
 
 def connect() -> None:
     """Reports may say `parsed` and `built`. Once per process that takes reports."""
-    report.OTHER_WORK.update({"parsed": store.store_parsed, "built": runtimes.store_built})
+    report.OTHER_WORK.update({"parsed": _parsed, "built": _built})

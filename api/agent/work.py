@@ -10,8 +10,7 @@ import time
 from collections import defaultdict
 from uuid import UUID
 
-from controlplane.bundles.runtimes import build_workload
-from controlplane.dagprocessor.workload import parse_workload
+from api.agent.wiring import PAYLOADS
 from controlplane.execution import logs, report, tokens
 from controlplane.executors.agents import beat_agent, current_agent, register_agent
 from controlplane.executors.local import AgentRef, claim_other, claim_tasks, waiting_tenants
@@ -44,8 +43,6 @@ LEASE_SECONDS = 10.0
 QUANTUM = 4
 REFRESH_SECONDS = 150.0
 _issued_at: dict[tuple[str, int], float] = {}
-
-PAYLOADS = {"parse": parse_workload, "build": build_workload}
 
 
 def register(message: Register) -> Registered:
