@@ -69,8 +69,13 @@ def _stacktrace(error: BaseException, bundle_root: str) -> str:
     return "".join(told.format()).replace(f"{bundle_root}/", "")
 
 
+def _is_between(filename: str) -> bool:
+    is_import = filename.startswith("<frozen importlib") or filename.endswith("/importlib/__init__.py")
+    return is_import or "/aerodrome_runtime/shim/" in filename
+
+
 def _trim(told: traceback.TracebackException, bundle_root: str) -> None:
-    frames = [frame for frame in told.stack if not frame.filename.startswith("<frozen importlib")]
+    frames = [frame for frame in told.stack if not _is_between(frame.filename)]
     own = [index for index, frame in enumerate(frames) if frame.filename.startswith(f"{bundle_root}/")]
     if own:
         frames = frames[own[0] :]

@@ -20,13 +20,16 @@ _PACKAGES = {
 class MovedModules:
     """A finder behind all others: makes an empty module of each old name that nothing else provides.
 
-    A provider that is not installed stays missing: only modules inside an installed one are made.
+    A provider that is not installed stays missing: only modules inside an installed one are made. Airflow's own
+    packages do not see them, because they tell versions apart by what can be imported.
     """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname not in MOVED and fullname not in _PACKAGES:
+            return None
+        if _asked_by_airflow():
             return None
         is_package = fullname in _PACKAGES
         if is_package and fullname.startswith("airflow.providers") and not fullname.endswith(".operators"):
@@ -56,6 +59,18 @@ def watch_existing() -> None:
         after_import.when_imported(name, _teach)
         parent = name.rpartition(".")[0]
         after_import.when_imported(parent, lambda _, name=name: _teach_made(name))  # type: ignore[misc]
+
+
+def _asked_by_airflow() -> bool:
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith("airflow."):
+            return True
+        if not name.startswith(("importlib", "aerodrome_runtime.shim.after_import")):
+            return False
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def _teach_made(name: str) -> None:
@@ -88,10 +103,13 @@ def _resolve(module: str, name: str, target: str) -> Any:
     try:
         found = getattr(importlib.import_module(home), new_name)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"No module named {home!r}", name=home) from error
+        if f"{home}.".startswith(f"{error.name}."):
+            raise ModuleNotFoundError(f"No module named {home!r}", name=home) from None
+        raise
     uses.record(
         code="import",
         message=f"{module}.{name} is Airflow 2's place for it",
         hint=getattr(found, "modern_spelling", None) or f"from {home} import {new_name}",
+        is_direct=True,
     )
     return found

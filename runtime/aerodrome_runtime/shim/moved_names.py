@@ -162,6 +162,9 @@ MOVED: dict[str, dict[str, str]] = {
     "airflow.providers.cncf.kubernetes.operators.kubernetes_pod": {
         "*": "airflow.providers.cncf.kubernetes.operators.pod"
     },
+    "airflow.providers.amazon.aws.operators.sagemaker": {
+        "SageMakerCreateModelOperator": "airflow.providers.amazon.aws.operators.sagemaker:SageMakerModelOperator"
+    },
     "airflow.providers.postgres.operators.postgres": {"PostgresOperator": f"{_OURS}_sql:PostgresOperator"},
     "airflow.providers.mysql.operators.mysql": {"MySqlOperator": f"{_OURS}_sql:MySqlOperator"},
     "airflow.providers.sqlite.operators.sqlite": {"SqliteOperator": f"{_OURS}_sql:SqliteOperator"},

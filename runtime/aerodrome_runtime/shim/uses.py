@@ -9,6 +9,8 @@ from taskwire.parsing import Finding
 SHIMMED_WARNINGS = ("The SLA feature is removed",)
 """Beginnings of Airflow warnings that are not true here, because the shim makes the feature work."""
 
+_BETWEEN = ("importlib", "aerodrome_runtime.shim")
+
 _bundle_prefix: str | None = None
 _found: list[Finding] = []
 
@@ -27,11 +29,14 @@ def end() -> list[Finding]:
     return list(_found)
 
 
-def record(*, code: str, message: str, hint: str) -> None:
-    """Remember one use of the shim at the innermost line of the bundle now running."""
+def record(*, code: str, message: str, hint: str, is_direct: bool = False) -> None:
+    """Remember one use of the shim at the innermost line of the bundle now running.
+
+    `is_direct`: only if that line itself asked, not a library that it imports or calls.
+    """
     if _bundle_prefix is None:
         return
-    path, line = _author_line(_bundle_prefix)
+    path, line = _author_line(_bundle_prefix, is_direct)
     if path is None:
         return
     finding = Finding(code=f"AERO-SHIM-{code}", message=message, path=path, line=line, hint=hint)
@@ -39,10 +44,12 @@ def record(*, code: str, message: str, hint: str) -> None:
         _found.append(finding)
 
 
-def _author_line(prefix: str) -> tuple[str | None, int]:
+def _author_line(prefix: str, is_direct: bool) -> tuple[str | None, int]:
     frame = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename.startswith(prefix):
             return frame.f_code.co_filename[len(prefix) :], frame.f_lineno
+        if is_direct and not str(frame.f_globals.get("__name__", "")).startswith(_BETWEEN):
+            return None, 0
         frame = frame.f_back  # type: ignore[assignment]
     return None, 0
