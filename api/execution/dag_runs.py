@@ -1,0 +1,115 @@
+"""`/dag-runs/…`: ask about runs of the tenant, and trigger one."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+from api.execution.answers import answer, done, malformed, not_found, reasoned
+from api.execution.bodies import TriggerRun, instants, read_body, required
+from api.execution.gate import Call, Rule, allow
+from controlplane.execution import run_lookups
+from controlplane.execution.attempts import Stage
+from controlplane.execution.run_lookups import RunUnknown
+from controlplane.runs import trigger
+from domain.states import RunState
+
+ASK = Rule(stage=Stage.SETTLING)
+ACT = Rule(stage=Stage.RUNNING)
+
+
+@allow(ASK)
+def detail(call: Call, dag_id: str, run_id: str) -> HttpResponse:
+    """GET."""
+    try:
+        return answer(run_lookups.run_detail(dag_id=dag_id, run_id=run_id))
+    except RunUnknown as error:
+        raise not_found(str(error)) from None
+
+
+@allow(ASK)
+def state(call: Call, dag_id: str, run_id: str) -> HttpResponse:
+    """GET state."""
+    try:
+        return answer({"state": run_lookups.run_detail(dag_id=dag_id, run_id=run_id)["state"]})
+    except RunUnknown as error:
+        raise not_found(str(error)) from None
+
+
+@allow(ACT)
+def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
+    """POST: a run in the name of whoever started the calling task's run."""
+    body = read_body(call.request, TriggerRun)
+    _runnable(dag_id)
+    caller = run_lookups.run_detail(dag_id=call.attempt.dag_id, run_id=call.attempt.run_id)
+    try:
+        trigger.trigger_run(
+            dag_id=dag_id,
+            run_id=run_id,
+            logical_date=body.logical_date,
+            run_after=body.run_after,
+            conf=body.conf,
+            note=body.note,
+            triggered_by="operator",
+            user=caller["triggering_user_name"],
+            partition_key=body.partition_key,
+            run_type="operator_triggered",
+            now=call.now,
+        )
+    except (trigger.RunExists, trigger.LogicalDateTaken):
+        message = f"A run already exists for Dag '{dag_id}' with run_id '{run_id}'"
+        raise reasoned(409, "already_exists", message) from None
+    except trigger.DagUnknown:
+        raise not_found(f"Dag with dag_id: '{dag_id}' not found") from None
+    except ValueError as error:
+        raise reasoned(400, "value_error", str(error)) from None
+    return done()
+
+
+@allow(ACT)
+def clear(call: Call, dag_id: str, run_id: str) -> HttpResponse:
+    """POST clear. Clearing a run from within a task is not served yet: 409 for a run that exists."""
+    _runnable(dag_id)
+    try:
+        run_lookups.run_detail(dag_id=dag_id, run_id=run_id)
+    except RunUnknown:
+        raise not_found(f"Dag run with run_id: '{run_id}' not found") from None
+    raise reasoned(
+        409,
+        "not_supported",
+        f"Run '{run_id}' of Dag '{dag_id}' exists, and a task cannot clear a run here yet: "
+        "clear it in the portal, or trigger it under another run_id.",
+    )
+
+
+@allow(ASK)
+def count(call: Call) -> HttpResponse:
+    """GET count: a bare number."""
+    query = call.request.GET
+    found = run_lookups.count_runs(
+        dag_id=required(call.request, "dag_id"),
+        logical_dates=instants(call.request, "logical_dates"),
+        run_ids=query.getlist("run_ids"),
+        states=query.getlist("states"),
+    )
+    return answer(found)
+
+
+@allow(ASK)
+def previous(call: Call) -> HttpResponse:
+    """GET previous: null when there is none."""
+    dag_id, before = required(call.request, "dag_id"), instants(call.request, "logical_date")
+    wanted = call.request.GET.get("state")
+    if not before:
+        required(call.request, "logical_date")
+    if wanted is not None and wanted not in list(RunState):
+        raise malformed(place=("query", "state"), message=f"not a state of a run: {wanted!r}", kind="enum")
+    return answer(run_lookups.previous_run(dag_id=dag_id, before=before[-1], state=wanted))
+
+
+def _runnable(dag_id: str) -> None:
+    dag = run_lookups.dag_detail(dag_id=dag_id)
+    if dag is None or dag["is_stale"]:
+        raise not_found(f"Dag with dag_id: '{dag_id}' not found")
+    if dag["has_import_errors"]:
+        message = f"Dag with dag_id '{dag_id}' has import errors and cannot be triggered"
+        raise reasoned(400, "import_errors", message)

@@ -1,0 +1,58 @@
+"""`/variables/…`: read, list, set and delete the tenant's Variables."""
+
+from __future__ import annotations
+
+import contextlib
+
+from django.http import HttpResponse
+
+from api.execution.answers import answer, done, malformed, not_found
+from api.execution.bodies import VariableBody, number, read_body
+from api.execution.gate import Call, Rule, allow
+from controlplane.execution.attempts import Stage
+from controlplane.secrets import variables
+from controlplane.secrets.variables import VariableKeyInvalid, VariableUnknown
+
+DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
+WRITE = Rule(stage=Stage.SETTLING)
+
+
+@allow(Rule(stage=Stage.SETTLING))
+def keys(call: Call) -> HttpResponse:
+    """GET keys: names only."""
+    limit = number(call.request, "limit", DEFAULT_LIMIT) or 0
+    offset = number(call.request, "offset", 0) or 0
+    if not 1 <= limit <= MAX_LIMIT:
+        raise malformed(place=("query", "limit"), message=f"must be 1 to {MAX_LIMIT}")
+    if offset < 0:
+        raise malformed(place=("query", "offset"), message="must not be negative")
+    found = variables.list_keys(prefix=call.request.GET.get("prefix", ""), limit=limit, offset=offset)
+    return answer({"keys": found.keys, "total_entries": found.total})
+
+
+@allow(Rule(stage=Stage.WHOLE))
+def get(call: Call, key: str) -> HttpResponse:
+    """GET."""
+    try:
+        return answer({"key": key, "value": variables.get(key)})
+    except VariableUnknown as error:
+        raise not_found(str(error)) from None
+
+
+@allow(WRITE)
+def put(call: Call, key: str) -> HttpResponse:
+    """PUT: create or replace. Airflow stores no value as the text `None`."""
+    body = read_body(call.request, VariableBody)
+    try:
+        variables.put(key=key, value=str(body.val), description=body.description, now=call.now)
+    except VariableKeyInvalid as error:
+        raise malformed(place=("path", "variable_key"), message=str(error)) from None
+    return answer({"message": "Variable successfully set"}, status=201)
+
+
+@allow(WRITE)
+def delete(call: Call, key: str) -> HttpResponse:
+    """DELETE: 204 also when there was none, as in Airflow."""
+    with contextlib.suppress(VariableUnknown):
+        variables.delete(key)
+    return done()
