@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from controlplane.executors.context import run_context
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify
+from controlplane.ledger.run_context import run_context
 from taskwire.workload import BundleRef, TaskWork, Workload
 
 CHANNEL = "workload"

@@ -265,16 +265,24 @@ def label_task(*, task_instance: UUID, epoch: int, label: str, using: str = "def
 
 
 def start_external(
-    *, task_instance: UUID, hostname: str, unixname: str, pid: int, now: datetime, using: str = "default"
-) -> bool:
-    """A supervisor that is not our agent starts a queued attempt. False when it is not queued."""
+    *,
+    task_instance: UUID,
+    epoch: int,
+    hostname: str,
+    unixname: str,
+    pid: int,
+    now: datetime,
+    using: str = "default",
+) -> tuple[Any, ...] | None:
+    """A supervisor that is not our agent starts a queued attempt; a row for `run_context`, None if not queued."""
     rows = execute(
         "ledger/sql/start_external.sql",
         using=using,
         id=task_instance,
+        epoch=epoch,
         hostname=hostname,
         unixname=unixname,
         pid=pid,
         now=now,
     )
-    return bool(rows)
+    return rows[0] if rows else None

@@ -1,14 +1,24 @@
 -- Purpose: a supervisor other than our agent starts an attempt that was dispatched; its workload leaves the
--- queue of agents (claimed by none of them) and it is watched by its own heartbeat. Rows out: (id, epoch).
+-- queue of agents (claimed by none of them) and it is watched by its own heartbeat.
+-- Locks: the instance, its workload. Index: primary keys. Rows out: the columns of start_tasks.sql.
 WITH started AS (
   UPDATE task_instance ti
   SET state = 'running', hostname = %(hostname)s::text, unixname = %(unixname)s::text, pid = %(pid)s::int,
       agent_id = NULL, last_heartbeat_at = %(now)s::timestamptz,
       start_date = CASE WHEN ti.next_method IS NOT NULL THEN ti.start_date ELSE %(now)s::timestamptz END
-  WHERE ti.id = %(id)s::uuid AND ti.tenant_id = (SELECT app.tenant()) AND ti.state = 'queued'
-  RETURNING ti.id, ti.epoch
+  WHERE ti.id = %(id)s::uuid AND ti.epoch = %(epoch)s::int AND ti.tenant_id = (SELECT app.tenant())
+    AND ti.state = 'queued'
+  RETURNING ti.*
 ), gone AS (
   DELETE FROM workload w USING started s
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = s.id AND w.epoch = s.epoch AND w.kind = 'task'
+), forgotten AS (
+  DELETE FROM xcom x USING started s
+  WHERE x.tenant_id = (SELECT app.tenant()) AND x.dag_run_id = s.dag_run_id AND x.task_id = s.task_id
+    AND x.map_index = s.map_index AND s.try_number > 1 AND s.next_method IS NULL AND s.reschedules = 0
 )
-SELECT id, epoch FROM started
+SELECT s.id, s.epoch, s.dag_id, s.run_id, s.task_id, s.map_index, s.try_number, s.max_tries, s.dag_version_id,
+       s.queue, s.next_method, s.next_kwargs, s.reschedules, s.start_date,
+       r.run_type, r.state, r.logical_date, r.data_interval_start, r.data_interval_end, r.run_after,
+       r.start_date, r.end_date, r.clear_number, r.conf, r.triggering_user_name, r.note, r.partition_key
+FROM started s JOIN dag_run r ON r.id = s.dag_run_id AND r.tenant_id = s.tenant_id
