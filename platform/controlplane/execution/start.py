@@ -9,21 +9,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from controlplane.ledger.queries import state_of
 from controlplane.ledger.run_context import run_context
 from controlplane.ledger.transitions import start_external
 
 
-class NotQueued(RuntimeError):
-    """The attempt is not waiting to be started: it runs, is over, or another epoch is current."""
+class StartRefused(RuntimeError):
+    """The attempt is not waiting to be started. `state` is what it is in now, None when it is gone."""
+
+    def __init__(self, task_instance_id: UUID, state: str | None) -> None:
+        super().__init__(f"task instance {task_instance_id} is {state or 'not there'}, not queued with this epoch")
+        self.state = state
 
 
 def start_task(
     *, task_instance_id: UUID, epoch: int, hostname: str, unixname: str, pid: int, now: datetime
 ) -> dict[str, Any]:
-    """The attempt is running; returns its TIRunContext. Inside the tenant's scope. Raises NotQueued."""
+    """The attempt is running; returns its TIRunContext. Inside the tenant's scope. Raises StartRefused."""
     row = start_external(
         task_instance=task_instance_id, epoch=epoch, hostname=hostname, unixname=unixname, pid=pid, now=now
     )
     if row is None:
-        raise NotQueued(f"task instance {task_instance_id} is not queued with epoch {epoch}")
+        raise StartRefused(task_instance_id, state_of(task_instance=task_instance_id))
     return run_context(row)

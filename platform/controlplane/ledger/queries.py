@@ -12,3 +12,9 @@ def running_tries(*, ids: Sequence[UUID], using: str = "default") -> list[tuple[
     """(id, epoch, try_number) of those that are running."""
     rows = TaskInstance.objects.using(using).filter(id__in=ids, state="running")
     return list(rows.values_list("id", "epoch", "try_number"))
+
+
+def state_of(*, task_instance: UUID, using: str = "default") -> str | None:
+    """The state of a task instance; None when it has none yet, or is not this tenant's."""
+    rows = TaskInstance.objects.using(using).filter(id=task_instance)
+    return rows.values_list("state", flat=True).first()
