@@ -6,10 +6,8 @@ The agent runs tenants' code: it learns no database, no Redis and no key, only h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from launcher.embedded.roles import DatabaseUrls
-from launcher.settings import Settings
+from launcher.ground import Ground
 
 # Kept from the caller: where programs are, the language, certificates, proxies, package indexes.
 _KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "NO_COLOR"}
@@ -19,71 +17,55 @@ _AGENT_ONLY = ("AERODROME_AGENT_", "AERODROME_TASK_NETWORK", "AERODROME_LOG_LEVE
 _DATABASES = ("AERODROME_DATABASE_", "AERODROME_REDIS_")
 
 
-def control_plane_environment(
-    *,
-    caller: Mapping[str, str],
-    settings: Settings,
-    checkout: Path,
-    base_url: str,
-    gateway_socket: Path,
-    databases: DatabaseUrls,
-    redis_url: str,
-    with_owner: bool = False,
-) -> dict[str, str]:
+def control_plane_environment(*, ground: Ground, with_owner: bool = False) -> dict[str, str]:
     """For web, gateway, scheduler and (``with_owner``) the migrations."""
-    urls = databases.as_environment()
+    settings = ground.settings
+    urls = ground.backing.databases.as_environment()
     if not with_owner:
         del urls["AERODROME_DATABASE_OWNER_URL"]
     return {
-        **_kept(caller),
+        **_kept(ground.caller),
         **{
             name: value
-            for name, value in caller.items()
+            for name, value in ground.caller.items()
             if name.startswith("AERODROME_") and not name.startswith(_DATABASES)
         },
-        "PYTHONPATH": f"{checkout / 'platform'}:{checkout}",
+        "PYTHONPATH": f"{ground.checkout / 'platform'}:{ground.checkout}",
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "controlplane.settings",
         "AERODROME_DATA": str(settings.data),
-        "AERODROME_BASE_URL": base_url,
+        "AERODROME_BASE_URL": ground.base_url,
         "AERODROME_SECRET_KEY_FILE": str(settings.secret_key_file),
         "AERODROME_ENCRYPTION_KEY_FILE": str(settings.encryption_key_file),
         "AERODROME_SIGNING_KEY_FILE": str(settings.signing_key_file),
         "AERODROME_STORE": str(settings.store),
         "AERODROME_GIT_DIR": str(settings.git_dir),
-        "AERODROME_GATEWAY_SOCKET": str(gateway_socket),
+        "AERODROME_GATEWAY_SOCKET": str(ground.gateway_socket),
         "AERODROME_AGENT_TOKEN_FILE": str(settings.agent_token_file),
         "AERODROME_LOG_LEVEL": settings.log_level,
-        "AERODROME_REDIS_URL": redis_url,
+        "AERODROME_REDIS_URL": ground.backing.redis_url,
         **urls,
     }
 
 
-def agent_environment(
-    *,
-    caller: Mapping[str, str],
-    settings: Settings,
-    checkout: Path,
-    base_url: str,
-    gateway_socket: Path,
-    uv: Path,
-) -> dict[str, str]:
+def agent_environment(*, ground: Ground) -> dict[str, str]:
     """For the agent: nothing of the databases, Redis or the keys."""
+    settings, caller = ground.settings, ground.caller
     where = (
         {"AERODROME_AGENT_URL": settings.agent_url}
         if settings.agent_url
-        else {"AERODROME_AGENT_SOCKET": str(settings.agent_socket or gateway_socket)}
+        else {"AERODROME_AGENT_SOCKET": str(settings.agent_socket or ground.gateway_socket)}
     )
     return {
-        "AERODROME_UV": str(uv),
+        "AERODROME_UV": ground.program("uv"),
         **_kept(caller),
-        **{name: value for name, value in caller.items() if name.startswith(_KEPT_FOR_DOWNLOADS)},
+        **{name: value for name, value in caller.items() if name.upper().startswith(_KEPT_FOR_DOWNLOADS)},
         **{name: value for name, value in caller.items() if name.startswith(_AGENT_ONLY)},
-        "PYTHONPATH": f"{checkout / 'runtime'}:{checkout / 'platform'}",
+        "PYTHONPATH": f"{ground.checkout / 'runtime'}:{ground.checkout / 'platform'}",
         "PYTHONUNBUFFERED": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         **where,
-        "AERODROME_AGENT_EXECUTION_URL": settings.agent_execution_url or f"{base_url}/execution",
+        "AERODROME_AGENT_EXECUTION_URL": settings.agent_execution_url or f"{ground.base_url}/execution",
         "AERODROME_AGENT_TOKEN_FILE": str(settings.agent_token_file),
         "AERODROME_AGENT_SLOTS": str(settings.agent_slots),
         "AERODROME_AGENT_DIR": str(settings.agent_dir),

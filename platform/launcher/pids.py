@@ -34,7 +34,7 @@ def is_alive(*, pid: int, created_at: float | None = None) -> bool:
 def creation_time(*, pid: int) -> float | None:
     """When ``pid`` was created, in seconds since the epoch, or None when it is gone."""
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.Error:
         return None
 

@@ -166,6 +166,61 @@ VARIABLES = (
         "agent",
     ),
     Variable(
+        "AERODROME_PREPARE",
+        "`true`",
+        "`false` keeps the control plane from preparing statements: needed behind a transaction pooler that "
+        "cannot follow them.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_ALLOWED_HOSTS",
+        "`*`",
+        "Host names the web server answers to, separated by commas. Set it where people reach it directly.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_RUNTIME_AIRFLOW",
+        "`3.3.2`",
+        "The Airflow version of a new tenant's runtime; it needs a lock in `runtime/locks`.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_RUNTIME_PYTHON",
+        "`3.11`",
+        "The Python version of a new tenant's runtime.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_PUSH_WAIT_SECONDS",
+        "`20`",
+        "How long `git push` waits for the parse's result before it says that it goes on.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_BUNDLE_MAX_BYTES",
+        "`200000000`",
+        "The largest bundle, unpacked, in bytes.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_BUNDLE_MAX_FILES",
+        "`20000`",
+        "The most files in a bundle.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_BUNDLE_MAX_FILE_BYTES",
+        "`105000000`",
+        "The largest file in a bundle, in bytes.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_BUNDLE_MAX_RATIO",
+        "`200`",
+        "How many times larger than packed a bundle may unpack to: a bound on archive bombs.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_WEB_WORKERS",
         "`2`",
         "Worker processes of the web server.",

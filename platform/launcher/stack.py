@@ -10,16 +10,17 @@ import base64
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from launcher import probes
-from launcher.backing import Backing, open_backing
+from launcher.backing import open_backing
 from launcher.data_folder import held, lay_out
 from launcher.embedded.accounts import own_account
 from launcher.embedded.sockets import private_folder
 from launcher.environments import agent_environment, control_plane_environment
+from launcher.ground import Ground
 from launcher.ports import choose_port
 from launcher.processes import ProcessSpec
 from launcher.secret_files import ed25519_private_key, ensure_secret, random_key
@@ -31,37 +32,11 @@ from launcher.version import product_version
 _HEALTH_PATH = "/api/v2/monitor/health"
 
 
-@dataclass(frozen=True)
-class Ground:
-    """Everything that a row of the process table may need to know."""
-
-    settings: Settings
-    checkout: Path
-    caller: Mapping[str, str]
-    backing: Backing
-    port: int
-    base_url: str
-    gateway_socket: Path
-    python: Path
-
-    def program(self, name: str) -> str:
-        """A program of the environment that the launcher itself runs in."""
-        return str(self.python.parent / name)
-
-
 def control_plane_processes(ground: Ground) -> tuple[ProcessSpec, ...]:
     """The table: what runs besides the database and Redis."""
     settings, python = ground.settings, str(ground.python)
     manage = (python, str(ground.checkout / "manage.py"))
-    everyone = {
-        "caller": ground.caller,
-        "settings": settings,
-        "checkout": ground.checkout,
-        "base_url": ground.base_url,
-        "gateway_socket": ground.gateway_socket,
-    }
-    servers = {"databases": ground.backing.databases, "redis_url": ground.backing.redis_url}
-    control_plane = control_plane_environment(**everyone, **servers)
+    control_plane = control_plane_environment(ground=ground)
     web_probe_host = "127.0.0.1" if settings.bind_host in ("0.0.0.0", "::") else settings.bind_host
 
     def row(name: str, command: Sequence[str], environment: Mapping[str, str], **more: Any) -> ProcessSpec:
@@ -72,7 +47,7 @@ def control_plane_processes(ground: Ground) -> tuple[ProcessSpec, ...]:
         row(
             "migrate",
             [*manage, "migrate", "--database", "owner", "--no-input"],
-            control_plane_environment(**everyone, **servers, with_owner=True),
+            control_plane_environment(ground=ground, with_owner=True),
             after=tuple(spec.name for spec in ground.backing.table),
             one_shot=True,
             ready_within_seconds=900,
@@ -104,7 +79,7 @@ def control_plane_processes(ground: Ground) -> tuple[ProcessSpec, ...]:
         row(
             "agent",
             [python, "-m", "aerodrome_runtime.agent"],
-            agent_environment(**everyone, uv=ground.python.parent / "uv"),
+            agent_environment(ground=ground),
             after=("gateway", "web"),
             settle_seconds=1,
             grace_seconds=30,

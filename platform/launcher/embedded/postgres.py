@@ -12,6 +12,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -50,10 +51,10 @@ class PostgresCluster:
         """The server in the foreground, as a child of whoever starts it."""
         return (self.binaries.program("postgres"), "-D", str(self.folder))
 
-    def connect_arguments(self) -> dict[str, str | int]:
+    def connect_arguments(self) -> dict[str, Any]:
         """How the superuser connects (libpq's parameter names)."""
         password = read_secret(path=self.superuser_password_file)
-        where: dict[str, str | int] = {"host": str(self.socket_folder), "port": PORT}
+        where = {"host": str(self.socket_folder), "port": PORT}
         return where | {"user": SUPERUSER, "password": password, "dbname": "postgres"}
 
 

@@ -8,7 +8,8 @@ attributes matter: a superuser or BYPASSRLS role sees every tenant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -40,6 +41,10 @@ _LOCK = 4_107_200_518
 
 class RoleTooStrong(Exception):
     """An existing role could see every tenant."""
+
+
+class ServerTooOld(Exception):
+    """An external server lets rows of other tenants leak past row-level security, or lacks what is needed."""
 
 
 @dataclass(frozen=True)
@@ -125,23 +130,15 @@ def _ensure_role(connection: Connection, *, role: str, password: str) -> None:
         cursor.execute(sql.SQL(action + " PASSWORD %s").format(sql.Identifier(role)), [secret])
 
 
-class _connected:
+@contextmanager
+def _connected(parameters: Mapping[str, Any]) -> Iterator[Connection]:
     """A connection in autocommit (CREATE DATABASE needs that) that is closed at the end."""
-
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._parameters = parameters
-
-    def __enter__(self) -> Connection:
-        self._connection = psycopg2.connect(**{"connect_timeout": 10, **self._parameters})
-        self._connection.autocommit = True
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-
-class ServerTooOld(Exception):
-    """An external server lets rows of other tenants leak past row-level security, or lacks what is needed."""
+    connection: Connection = psycopg2.connect(**{"connect_timeout": 10, **parameters})
+    try:
+        connection.autocommit = True
+        yield connection
+    finally:
+        connection.close()
 
 
 def check_server(*, url: str) -> str:
