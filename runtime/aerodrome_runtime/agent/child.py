@@ -49,6 +49,7 @@ class Child:
         jail: str | None,
         title: str,
         environment: dict[str, str],
+        warm: bool,
     ) -> None:
         """Order the fork; `ready` or `exited` will be set, whatever happens."""
         requests, theirs = socket.socketpair()
@@ -74,6 +75,7 @@ class Child:
                 jail=jail,
                 title=title,
                 environment=environment,
+                warm=warm,
                 on_exit=self._exit,
             )
         finally:

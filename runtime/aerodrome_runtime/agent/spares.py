@@ -134,7 +134,7 @@ class Spares:
 
     async def _start(self, group: _Group) -> None:
         try:
-            spare = await self._make(group.key)
+            spare = await self._make(group.key, warm=len(group.waiting) <= group.starting - 1)
         except SpareFailed as error:
             group.starting -= 1
             if group.waiting:
@@ -152,7 +152,7 @@ class Spares:
                 return
         group.idle.append(spare)
 
-    async def _make(self, key: Key) -> Spare:
+    async def _make(self, key: Key, *, warm: bool) -> Spare:
         loop = asyncio.get_running_loop()
         last = "no zygote"
         for _ in range(2):
@@ -174,6 +174,7 @@ class Spares:
                 jail=confined.jail,
                 title=f"aerodrome-spare {key.tenant}",
                 environment=confined.environment,
+                warm=warm,
             )
             try:
                 await asyncio.wait(

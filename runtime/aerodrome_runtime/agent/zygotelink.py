@@ -76,6 +76,7 @@ class ZygoteLink:
         jail: str | None,
         title: str,
         environment: dict[str, str],
+        warm: bool = True,
         on_exit: Callable[[Exited], None],
     ) -> tuple[int, asyncio.Future[int]]:
         """Order a child. `fds` are duplicated to the zygote; the caller still closes its own copies."""
@@ -84,7 +85,9 @@ class ZygoteLink:
         if self.lost:
             future.set_exception(ZygoteLost(self.name))
             return number, future
-        order = Fork(id=number, role=role, place=place, jail=jail, title=title, environment=environment)
+        order = Fork(
+            id=number, role=role, place=place, jail=jail, title=title, environment=environment, warm=warm
+        )
         self._pids[number] = future
         self._exits[number] = on_exit
         self._send(self._encoder.encode(order), [os.dup(fd) for fd in fds])

@@ -37,6 +37,8 @@ class Fork(msgspec.Struct, kw_only=True, tag="fork"):
     jail: str | None = None
     """A JailSpec as JSON; None forks without a jail."""
     title: str = ""
+    warm: bool = True
+    """False when a task waits already: a dummy run would only delay it, and cost processor time that others need."""
     environment: dict[str, str] = {}
 
 

@@ -30,6 +30,7 @@ def import_everything() -> None:
     import airflow.dag_processing.dagbag
     import airflow.sdk
     import airflow.sdk.execution_time.task_runner
+    import airflow.sdk.execution_time.supervisor
     import airflow.sdk.execution_time.timeout
     import airflow.sdk.execution_time.xcom
     import airflow.sdk.serde  # noqa: F401
@@ -70,6 +71,7 @@ def warm_and_freeze() -> None:
 
     tasklogs.configure()
     differences.install()
+    warm.load_dummy_file()
     warm.run_dummies()
     set_title("aerodrome-zygote base")
     gc.collect()

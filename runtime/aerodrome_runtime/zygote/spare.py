@@ -38,7 +38,8 @@ def run_loaded(order: Fork, *, load: bool) -> NoReturn:
         differences.loaded = dagfile.load(order.place)
     if hasattr(atexit, "_clear"):
         atexit._clear()
-    warm.run_dummy(bag=warm.dummy_bag(), task_id="value")
+    if order.warm:
+        warm.run_dummy(bag=warm.dummy_bag(), task_id="value")
     set_title(order.title)
     readiness.tell(loaded=differences.loaded, seconds=time.monotonic() - started)
     _run_to_exit()

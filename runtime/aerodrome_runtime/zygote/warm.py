@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from aerodrome_runtime.zygote import differences, stdio
@@ -27,6 +28,20 @@ def run_dummies() -> None:
     bag = _dummy_bag()
     for task_id in ("value", "value", "fails", "shell"):
         run_dummy(bag=bag, task_id=task_id)
+
+
+def load_dummy_file() -> None:
+    """Parse an empty bundle file once: the loader's own imports and caches are then everybody's."""
+    import tempfile
+
+    from aerodrome_runtime.zygote.dagfile import load
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = f"from airflow.sdk import DAG\nwith DAG({DUMMY_DAG!r}, schedule='@daily'):\n    pass\n"
+        Path(folder, "dummy.py").write_text(source)
+        path = list(sys.path)
+        load(Place(bundle_path=folder, dag_rel_path="dummy.py"))
+        sys.path[:] = path
 
 
 def run_dummy(*, bag: Any, task_id: str) -> None:
