@@ -18,7 +18,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import notify
 from controlplane.ledger.queries import running_tries
-from domain.fairness import order_tenants
+from domain.fairness import credits_after, order_tenants
 from taskwire.agent import (
     Beat,
     BeatResult,
@@ -42,6 +42,8 @@ BEAT_SECONDS = 1.0
 LEASE_SECONDS = 10.0
 QUANTUM = 4
 REFRESH_SECONDS = 150.0
+_credits: dict[str, dict[UUID, float]] = {}
+"""What tenants that were passed over have earned, per kind of work (`domain.fairness`)."""
 _issued_at: dict[tuple[str, int], float] = {}
 
 
@@ -64,19 +66,30 @@ def claim(message: Claim) -> Claimed:
     out: list[Workload] = []
     for kind, room in (("task", message.slots), ("other", message.parse_slots)):
         while room > 0 and waiting[kind]:
-            turns = order_tenants(waiting=waiting[kind], active=active[kind], weights={}, quantum=QUANTUM)
+            turns = order_tenants(
+                waiting=waiting[kind],
+                active=active[kind],
+                weights={},
+                quantum=QUANTUM,
+                credits=_credits.get(kind),
+            )
+            asked, served = dict(waiting[kind]), {}
             if len(turns) == 1:
                 turns = [type(turns[0])(turns[0].tenant, room)]
             for turn in turns:
                 got = _claim(kind, turn.tenant, agent, min(room, turn.allowance))
                 out += got
                 room -= len(got)
+                served[turn.tenant] = len(got)
                 waiting[kind][turn.tenant] -= len(got)
                 active[kind][turn.tenant] += len(got)
                 if not got or waiting[kind][turn.tenant] <= 0:
                     del waiting[kind][turn.tenant]
                 if room <= 0:
                     break
+            _credits[kind] = credits_after(
+                waiting=asked, served=served, weights={}, quantum=QUANTUM, credits=_credits.get(kind)
+            )
     if out:
         crashpoint("executors.claim.after_commit")
     return Claimed(workloads=out)

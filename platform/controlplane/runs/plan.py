@@ -12,7 +12,6 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
 
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
@@ -93,7 +92,7 @@ def _next(
     if last is None:
         row = (
             DagRun.objects.using(using)
-            .filter(Q(run_type="scheduled") | Q(run_type="backfill"), dag_id=dag.dag_id)
+            .filter(run_type__in=["scheduled", "backfill"], dag_id=dag.dag_id, logical_date__isnull=False)
             .order_by("-logical_date")
             .values_list("data_interval_start", "data_interval_end", "logical_date")
             .first()

@@ -74,8 +74,10 @@ def trigger_run(
         and (found := manual_interval(spec.timetable, run_after))
     ):
         interval = (found.start, found.end)
+    # As in Airflow, only runs that tasks ask for may share their instant, and get a suffix.
+    suffix = random_suffix() if triggered_by == "operator" else ""
     wanted = run_id or run_id_for(
-        run_type=run_type, run_after=run_after, logical_date=logical_date, suffix=random_suffix()
+        run_type=run_type, run_after=run_after, logical_date=logical_date, suffix=suffix
     )
     row = insert_run(
         dag=dag,
