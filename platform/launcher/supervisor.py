@@ -64,8 +64,11 @@ class Supervisor:
                 while not self._stop_requests:
                     changed = self._tend_all()
                     if changed:
+                        before = self.state
                         self._settle_state()
                         self._on_change(self)
+                        if before == "starting" and self.state == "running":
+                            self._on_ready()
                     self._keep_logs_small()
                     self._sleep(wake, changed=changed)
             finally:
@@ -106,8 +109,6 @@ class Supervisor:
 
     def _settle_state(self) -> None:
         if all(process.state in ("healthy", "finished") for process in self.processes):
-            if self.state == "starting":
-                self._on_ready()
             self.state = "running"
         elif self.state == "running":
             self.state = "degraded"
