@@ -14,7 +14,7 @@ import msgspec
 from aerodrome_runtime.agent.frames import FrameChannel
 from aerodrome_runtime.agent.pipes import LinePipe
 from aerodrome_runtime.agent.zygotelink import ZygoteLink
-from aerodrome_runtime.zygote.orders import Exited, Place
+from aerodrome_runtime.zygote.orders import Exited, Fork
 
 READY_ID = -1
 EARLY_BYTES = 256 * 1024
@@ -42,15 +42,7 @@ class Child:
         self._on_line: Callable[[str, bytes], None] = self._keep
         self._on_request: Callable[[int, dict[str, Any]], None] | None = None
 
-    def fork(
-        self,
-        *,
-        place: Place,
-        jail: str | None,
-        title: str,
-        environment: dict[str, str],
-        warm: bool,
-    ) -> None:
+    def fork(self, order: Fork) -> None:
         """Order the fork; `ready` or `exited` will be set, whatever happens."""
         requests, theirs = socket.socketpair()
         pipes = {name: os.pipe2(os.O_CLOEXEC) for name in ("logs", "stdout", "stderr")}
@@ -68,16 +60,7 @@ class Child:
         }
         fds = [theirs.fileno(), *(write for _, write in pipes.values())]
         try:
-            self.number, pid = self._link.fork(
-                role="spare",
-                place=place,
-                fds=fds,
-                jail=jail,
-                title=title,
-                environment=environment,
-                warm=warm,
-                on_exit=self._exit,
-            )
+            self.number, pid = self._link.fork(order, fds=fds, on_exit=self._exit)
         finally:
             theirs.close()
             for _, write in pipes.values():

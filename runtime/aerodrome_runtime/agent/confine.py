@@ -15,8 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskwire.workload import Limits as Wanted
-
 from aerodrome_runtime.agent.environments import task_environment
 from aerodrome_runtime.agent.runtimes import Runtime
 from aerodrome_runtime.jail.cgroups import Cgroup
@@ -25,6 +23,7 @@ from aerodrome_runtime.jail.level import Level, probe
 from aerodrome_runtime.jail.spec import HOME_INSIDE, Isolation, JailSpec, Limits, Network
 from aerodrome_runtime.jail.tenant import Interpreter, tenant_jail
 from aerodrome_runtime.jail.uids import UidLeases
+from taskwire.workload import Limits as Wanted
 
 log = logging.getLogger("aerodrome.agent")
 MEMORY_BYTES = 2 * 1024**3

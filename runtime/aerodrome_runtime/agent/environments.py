@@ -29,7 +29,12 @@ def zygote_environment(*, site: Path, home: Path) -> dict[str, str]:
 def task_environment(*, home: str, private_tmp: bool) -> dict[str, str]:
     """For a task or a parse child: its home is its own, `/tmp` only where the jail has one."""
     environment = _common(home=f"{home}/airflow")
-    environment |= {"HOME": home, "TMPDIR": "/tmp" if private_tmp else home, "USER": "task", "LOGNAME": "task"}
+    environment |= {
+        "HOME": home,
+        "TMPDIR": "/tmp" if private_tmp else home,
+        "USER": "task",
+        "LOGNAME": "task",
+    }
     return environment
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 import aiohttp
+import msgspec
 
 from aerodrome_runtime.agent.attempt import Attempt
 from aerodrome_runtime.agent.beating import beat_for_ever
@@ -16,6 +17,7 @@ from aerodrome_runtime.agent.confine import Confinement
 from aerodrome_runtime.agent.gateway import Gateway
 from aerodrome_runtime.agent.installed import install_site
 from aerodrome_runtime.agent.masking import Mask
+from aerodrome_runtime.agent.parsing import Parsers
 from aerodrome_runtime.agent.reporting import Reporter
 from aerodrome_runtime.agent.runtimes import airflow_versions
 from aerodrome_runtime.agent.sdk.client import ExecutionClient, Token
@@ -27,7 +29,7 @@ from aerodrome_runtime.agent.starting import run_task
 from aerodrome_runtime.agent.tasklog import CAP_BYTES, TaskLog
 from aerodrome_runtime.agent.zygotes import BaseZygotes
 from aerodrome_runtime.jail.level import Level
-from taskwire.agent import BeatResult
+from taskwire.agent import BeatResult, Operation
 from taskwire.workload import Workload
 
 log = logging.getLogger("aerodrome.agent")
@@ -64,6 +66,12 @@ class Agent:
             directory=directory, site=site, isolation=level.isolation, network=settings.task_network
         )
         self.spares = Spares(zygotes=self.zygotes, confinement=self.confinement, slots=settings.slots)
+        self.parsers = Parsers(
+            bundles=self.bundles,
+            zygotes=self.zygotes,
+            confinement=self.confinement,
+            runtimes=self.runtimes,
+        )
         self.slots = Slots(settings.slots)
         self.other_slots = Slots(PARSE_SLOTS)
         self.attempts: dict[tuple[str, int], Attempt] = {}
@@ -176,4 +184,16 @@ class Agent:
                 runtimes=self.runtimes,
             )
             return
-        raise NotImplementedError(work.kind)
+        operation = await self._other(work)
+        verdict = await self.reporter.submit(
+            id=work.id, tenant_id=work.tenant_id, epoch=work.epoch, operations=[operation]
+        )
+        if verdict.verdict != "accepted":
+            log.warning("%s %s e%s: %s %s", work.kind, work.id, work.epoch, verdict.reason, verdict.message)
+
+    async def _other(self, work: Workload) -> Operation:
+        if work.kind == "parse" and work.parse is not None:
+            report = await self.parsers.run(order=work.parse, tenant=work.tenant)
+            return Operation(kind="parsed", body=msgspec.to_builtins(report))
+        log.error("%s: this agent does not know workloads of kind %r", work.id, work.kind)
+        return Operation(kind="handed_back")

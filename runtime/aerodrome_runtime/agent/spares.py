@@ -19,7 +19,7 @@ from aerodrome_runtime.agent.confine import Confined, Confinement
 from aerodrome_runtime.agent.runtimes import Runtime
 from aerodrome_runtime.agent.zygotelink import ZygoteLost
 from aerodrome_runtime.agent.zygotes import BaseZygotes
-from aerodrome_runtime.zygote.orders import Place
+from aerodrome_runtime.zygote.orders import Fork, Place
 from taskwire.workload import Limits
 
 log = logging.getLogger("aerodrome.agent")
@@ -161,20 +161,26 @@ class Spares:
             except (ZygoteLost, OSError) as error:
                 last = f"the zygote could not be started: {error}"
                 continue
-            confined = self._confinement.prepare(runtime=key.runtime, bundle=Path(key.place_path), limits=key.limits)
+            confined = self._confinement.prepare(
+                runtime=key.runtime, bundle=Path(key.place_path), limits=key.limits
+            )
             child = Child(loop=loop, link=link)
             child.fork(
-                place=Place(
-                    bundle_path=key.place_path,
-                    bundle_name=key.bundle_name,
-                    bundle_version=key.bundle_version,
-                    dag_rel_path=key.dag_rel_path,
-                    runtime_path=str(key.runtime.path),
-                ),
-                jail=confined.jail,
-                title=f"aerodrome-spare {key.tenant}",
-                environment=confined.environment,
-                warm=warm,
+                Fork(
+                    id=0,
+                    role="spare",
+                    place=Place(
+                        bundle_path=key.place_path,
+                        bundle_name=key.bundle_name,
+                        bundle_version=key.bundle_version,
+                        dag_rel_path=key.dag_rel_path,
+                        runtime_path=str(key.runtime.path),
+                    ),
+                    jail=confined.jail,
+                    title=f"aerodrome-spare {key.tenant}",
+                    environment=confined.environment,
+                    warm=warm,
+                )
             )
             try:
                 await asyncio.wait(

@@ -22,7 +22,6 @@ from aerodrome_runtime.zygote.orders import (
     Exited,
     Fork,
     Forked,
-    Place,
     Ready,
     Refused,
     Signal,
@@ -68,26 +67,14 @@ class ZygoteLink:
         return len(self._exits)
 
     def fork(
-        self,
-        *,
-        role: str,
-        place: Place,
-        fds: list[int],
-        jail: str | None,
-        title: str,
-        environment: dict[str, str],
-        warm: bool = True,
-        on_exit: Callable[[Exited], None],
+        self, order: Fork, *, fds: list[int], on_exit: Callable[[Exited], None]
     ) -> tuple[int, asyncio.Future[int]]:
-        """Order a child. `fds` are duplicated to the zygote; the caller still closes its own copies."""
-        number = next(self._numbers)
+        """Order a child; its `id` is given here. `fds` are duplicated: the caller still closes its own copies."""
+        number = order.id = next(self._numbers)
         future: asyncio.Future[int] = self._loop.create_future()
         if self.lost:
             future.set_exception(ZygoteLost(self.name))
             return number, future
-        order = Fork(
-            id=number, role=role, place=place, jail=jail, title=title, environment=environment, warm=warm
-        )
         self._pids[number] = future
         self._exits[number] = on_exit
         self._send(self._encoder.encode(order), [os.dup(fd) for fd in fds])

@@ -46,6 +46,10 @@ def load(place: Place) -> Loaded:
     """Parse the file of `place` as `task_runner.parse` does. Runs tenant code: only in a jailed child."""
     from airflow.dag_processing.dagbag import BundleDagBag
 
+    from aerodrome_runtime.parse.paths import add_bundle_paths
+
+    # The same places to import from as when the file was parsed for the control plane.
+    add_bundle_paths(bundle_root=Path(place.bundle_path))
     bundle = UnpackedBundle(folder=place.bundle_path, name=place.bundle_name, version=place.bundle_version)
     bundle.initialize()
     started = time.monotonic()

@@ -40,6 +40,8 @@ class Fork(msgspec.Struct, kw_only=True, tag="fork"):
     warm: bool = True
     """False when a task waits already: a dummy run would only delay it, and cost processor time that others need."""
     environment: dict[str, str] = {}
+    seconds: float | None = None
+    """`parse`: how long the file may take before it is told as a timeout with its line."""
 
 
 class Signal(msgspec.Struct, kw_only=True, tag="signal"):

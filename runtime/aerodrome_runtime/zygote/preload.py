@@ -29,8 +29,8 @@ def import_everything() -> None:
 
     import airflow.dag_processing.dagbag
     import airflow.sdk
-    import airflow.sdk.execution_time.task_runner
     import airflow.sdk.execution_time.supervisor
+    import airflow.sdk.execution_time.task_runner
     import airflow.sdk.execution_time.timeout
     import airflow.sdk.execution_time.xcom
     import airflow.sdk.serde  # noqa: F401
@@ -71,11 +71,22 @@ def warm_and_freeze() -> None:
 
     tasklogs.configure()
     differences.install()
+    _warm_parser()
     warm.load_dummy_file()
     warm.run_dummies()
     set_title("aerodrome-zygote base")
     gc.collect()
     gc.freeze()
+
+
+def _warm_parser() -> None:
+    try:
+        from aerodrome_runtime.parse.warm import warm
+
+        warm()
+    except Exception:
+        print("base zygote: the parser could not be warmed", file=sys.stderr)
+        traceback.print_exc()
 
 
 def prove_single_threaded() -> None:

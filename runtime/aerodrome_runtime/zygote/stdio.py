@@ -11,6 +11,7 @@ import os
 import sys
 
 LOG_FD = 3
+RESULT_FD = 4
 
 
 def reserve() -> None:
@@ -23,16 +24,19 @@ def reserve() -> None:
         os.close(null)
 
 
-def attach(*, requests: int | None, logs: int | None, stdout: int, stderr: int) -> None:
+def attach(
+    *, requests: int | None, logs: int | None, stdout: int, stderr: int, result: int | None = None
+) -> None:
     """Put a child's descriptors in their places, close every other one, and rebuild sys.std*.
 
-    The handles are text over a line-buffered binary file, as Airflow's supervisor gives them to a task.
+    The handles are text over a line-buffered binary file, as Airflow's supervisor gives them to a task. What
+    is None leads to /dev/null; `result` only exists in a child that was given one.
     """
-    high = [None if fd is None else _lift(fd) for fd in (requests, stdout, stderr, logs)]
-    for place, source in enumerate(high):
-        if source is not None:
-            os.dup2(source, place)
-    os.closerange(LOG_FD + 1, 4096)
+    sources = [requests, stdout, stderr, logs] + ([] if result is None else [result])
+    null = os.open(os.devnull, os.O_RDWR)
+    for place, source in enumerate([_lift(null if fd is None else fd) for fd in sources]):
+        os.dup2(source, place)
+    os.closerange(len(sources), 4096)
     for name, fd, mode in (("stdin", 0, "w"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         if name == "stdin" and requests is None:
             continue
