@@ -88,14 +88,10 @@ def _translate(
     return told, failures
 
 
-def _failures(errors: list[BaseException], path: str, root: str) -> list[ImportFailure]:
+def _failures(errors: list[tuple[BaseException, int]], path: str, root: str) -> list[ImportFailure]:
     from aerodrome_runtime.parse.failures import import_failure
 
-    kinds = {"DagIdDuplicated": "duplicate"}
-    return [
-        import_failure(error=each, path=path, bundle_root=root, kind=kinds.get(type(each).__name__))
-        for each in errors
-    ]
+    return [import_failure(error=error, path=path, bundle_root=root, line=line) for error, line in errors]
 
 
 def _sha256(filename: str) -> str:

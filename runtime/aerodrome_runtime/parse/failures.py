@@ -13,14 +13,16 @@ _KINDS = {
     "CycleFound": "cycle",
     "DuplicateTaskIdFound": "duplicate",
     "AirflowDagDuplicatedIdException": "duplicate",
+    "DagIdDuplicated": "duplicate",
     "MemoryError": "memory",
 }
 
 
 def import_failure(
-    *, error: BaseException, path: str, bundle_root: str, kind: str | None = None
+    *, error: BaseException, path: str, bundle_root: str, kind: str | None = None, line: int = 0
 ) -> ImportFailure:
-    """`error`, raised while the bundle file `path` was loaded. `kind` overrides what its type says."""
+    """`error`, raised while the bundle file `path` was loaded. `kind` overrides what its type says, and `line`
+    tells what a traceback without the author's own frames cannot."""
     hint = requirement_hint(error=error)
     message = _one_line(error, bundle_root)
     stacktrace = _stacktrace(error, bundle_root)
@@ -31,7 +33,7 @@ def import_failure(
         path=path,
         message=message,
         stacktrace=stacktrace,
-        line=author_line(error=error, filename=f"{bundle_root}/{path}"),
+        line=author_line(error=error, filename=f"{bundle_root}/{path}") or line,
         kind=kind or _kind(error),
     )
 

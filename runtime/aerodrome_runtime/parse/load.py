@@ -11,16 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aerodrome_runtime.shim.dag_arguments import PLACE
+
 _IMPORTER = "airflow.dag_processing.importers.python_importer"
 
 
 @dataclass
 class Loaded:
-    """What a file holds. `dags` maps id to DAG; a DAG that fails its own checks is only in `errors`."""
+    """What a file holds. `dags` maps id to DAG; a DAG that fails its own checks is only in `errors`.
+
+    An error comes with the line of the DAG it is about, 0 when only its traceback can tell.
+    """
 
     dags: dict[str, Any] = field(default_factory=dict)
     filelocs: dict[str, str] = field(default_factory=dict)
-    errors: list[BaseException] = field(default_factory=list)
+    errors: list[tuple[BaseException, int]] = field(default_factory=list)
 
 
 class DagIdDuplicated(ValueError):
@@ -54,12 +59,12 @@ def load_dags(*, bundle_root: Path, path: str) -> Loaded:
     try:
         result = PythonDagImporter().import_file(filename, bundle_path=bundle_root, safe_mode=False)
     except Exception as error:
-        return Loaded(errors=[error])
+        return Loaded(errors=[(error, 0)])
     finally:
         logger.removeFilter(caught)
-    loaded = Loaded(errors=caught.errors)
+    loaded = Loaded(errors=[(error, 0) for error in caught.errors])
     if result.errors and not caught.errors:
-        loaded.errors = [ImportError(error.message) for error in result.errors]
+        loaded.errors = [(ImportError(error.message), 0) for error in result.errors]
     _accept(result.dags, loaded)
     return loaded
 
@@ -71,18 +76,19 @@ def _accept(dags: list[Any], loaded: Loaded) -> None:
             by_id[dag.dag_id].append(dag)
     for dag_id, same in sorted(by_id.items()):
         if len(same) > 1:
-            loaded.errors.append(
-                DagIdDuplicated(
-                    f"{len(same)} DAGs of this file have the dag_id {dag_id!r}; ids must be unique"
-                )
-            )
+            told = f"{len(same)} DAGs of this file have the dag_id {dag_id!r}; ids must be unique"
+            loaded.errors.append((DagIdDuplicated(told), max(_line(dag) for dag in same)))
             continue
         error = _check(same[0])
         if error is None:
             loaded.dags[dag_id] = same[0]
             loaded.filelocs[dag_id] = same[0].relative_fileloc
         elif not _is_skipped(error):
-            loaded.errors.append(error)
+            loaded.errors.append((error, _line(same[0])))
+
+
+def _line(dag: Any) -> int:
+    return int(getattr(dag, PLACE, ("", 0))[1])
 
 
 def _check(dag: Any) -> Exception | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ _IMPORTLIB = ("<frozen importlib", "<frozen zipimport")
 
 _active: Reads | None = None
 _is_hooked = False
+_module_files: set[str] = set()
+"""Of every parse in this process: a module that is imported already is not read again."""
 
 
 class Reads:
@@ -39,6 +42,7 @@ class Reads:
         if not _is_hooked:
             sys.addaudithook(_hear)
             _is_hooked = True
+        self._modules_before = len(sys.modules)
         self._stat = os.stat
         os.stat = self._hear_stat  # type: ignore[assignment]
         sys.meta_path.append(self)  # type: ignore[arg-type]
@@ -118,10 +122,14 @@ class Reads:
         return False
 
     def _add_modules(self) -> None:
-        for module in list(sys.modules.values()):
-            filename = getattr(module, "__file__", None)
+        """Modules new since the start, by age; to look at all would touch every page they lie on."""
+        added = max(0, len(sys.modules) - self._modules_before)
+        for name in list(itertools.islice(reversed(sys.modules), added)):
+            filename = getattr(sys.modules[name], "__file__", None)
             if isinstance(filename, str) and filename.startswith(self._prefix):
-                self.add(filename if Path(filename).exists() else _zip_of(filename))
+                _module_files.add(filename if Path(filename).exists() else _zip_of(filename))
+        for filename in _module_files:
+            self.add(filename)
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:

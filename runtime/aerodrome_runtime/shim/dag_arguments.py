@@ -11,6 +11,9 @@ from typing import Any
 from aerodrome_runtime.shim import uses
 from aerodrome_runtime.shim.operator_arguments import modern_arguments
 
+PLACE = "_aerodrome_place"
+"""Attribute of a DAG made during a parse: bundle path and line of its constructor."""
+
 _POSITIONAL = ("description", "schedule_interval", "timetable", "start_date", "end_date")
 """Airflow 2 took these by position after the id."""
 
@@ -51,6 +54,9 @@ def _taught(original: Callable[..., None]) -> Callable[..., None]:
                 hint="DAG(deadline=DeadlineAlert(...))",
             )
         original(self, *args, **kwargs)
+        place = uses.author_line()
+        if place[0] is not None:
+            self.__dict__[PLACE] = place
 
     return __init__
 

@@ -36,7 +36,7 @@ def record(*, code: str, message: str, hint: str, is_direct: bool = False) -> No
     """
     if _bundle_prefix is None:
         return
-    path, line = _author_line(_bundle_prefix, is_direct)
+    path, line = author_line(is_direct=is_direct)
     if path is None:
         return
     finding = Finding(code=f"AERO-SHIM-{code}", message=message, path=path, line=line, hint=hint)
@@ -44,10 +44,12 @@ def record(*, code: str, message: str, hint: str, is_direct: bool = False) -> No
         _found.append(finding)
 
 
-def _author_line(prefix: str, is_direct: bool) -> tuple[str | None, int]:
-    frame = sys._getframe(2)
+def author_line(*, is_direct: bool = False) -> tuple[str | None, int]:
+    """Bundle path and line of the innermost frame of the bundle; `(None, 0)` outside a parse."""
+    prefix = _bundle_prefix
+    frame = sys._getframe(1) if prefix is not None else None
     while frame is not None:
-        if frame.f_code.co_filename.startswith(prefix):
+        if prefix is not None and frame.f_code.co_filename.startswith(prefix):
             return frame.f_code.co_filename[len(prefix) :], frame.f_lineno
         if is_direct and not str(frame.f_globals.get("__name__", "")).startswith(_BETWEEN):
             return None, 0

@@ -1,0 +1,3 @@
+from tests.support.airflow_runtime import runtime
+
+__all__ = ["runtime"]
