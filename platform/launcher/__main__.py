@@ -24,8 +24,13 @@ def main(arguments: list[str], *, checkout: Path) -> int:
         prog=f"aerodrome {name}", description=module.__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     module.add_arguments(parser)
+    parsed, rest = parser.parse_known_args(arguments[1:])
+    if "rest" in parsed:
+        parsed.rest = rest  # a command that hands the rest on (to pytest, to a benchmark)
+    elif rest:
+        parser.error(f"unknown: {' '.join(rest)}")
     try:
-        return int(module.run(parser.parse_args(arguments[1:]), checkout=checkout))
+        return int(module.run(parsed, checkout=checkout))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

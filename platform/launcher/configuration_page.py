@@ -55,9 +55,7 @@ read again.
 
 def render() -> str:
     """The page as it must be."""
-    rows = (
-        f"| `{row.name}` | {row.default} | {row.meaning} | {row.readers} |\n" for row in VARIABLES
-    )
+    rows = (f"| `{row.name}` | {row.default} | {row.meaning} | {row.readers} |\n" for row in VARIABLES)
     return _HEAD + "".join(rows) + _TAIL
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+
 from launcher import pids
 from launcher.embedded import binaries, postgres
 from launcher.embedded.accounts import choose_account
 from launcher.embedded.roles import ROLES, RoleTooStrong, prepare_database
 from launcher.testing import EmbeddedServices, ServiceDidNotStart, embedded_services, running_server
-
 from tests.launcher.as_account import needs_root, run_as
 
 
@@ -198,7 +198,7 @@ def test_an_ordinary_user_runs_it_as_itself(open_folder: Path, monkeypatch: pyte
         cluster = _open(home)
         with _running(cluster, home / "log") as pid:
             answer = postgres.is_answering(cluster=cluster)
-            return os.stat(f"/proc/{pid}").st_uid, [(answer,)]
+            return Path(f"/proc/{pid}").stat().st_uid, [(answer,)]
 
     assert run_as("nobody", body) == (account.uid, [(True,)])
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from launcher.configuration_page import PAGE, render
 from launcher.settings import VARIABLES, SettingWrong, read_settings
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+
 from launcher import pids
 from launcher.data_folder import find_holder
 from launcher.status_file import read_status
 from launcher.stop import stop_stack
-
 from tests.launcher.as_account import needs_root, run_as
 from tests.launcher.watched import watched
 
@@ -126,9 +126,7 @@ def test_another_account_sees_nothing_of_the_data_folder(open_folder: Path) -> N
     }  # fmt: skip
 
 
-def _launcher(
-    command: str, environment: dict[str, str], *arguments: str
-) -> subprocess.CompletedProcess[str]:
+def _launcher(command: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).resolve().parents[2]
     return subprocess.run(
         [sys.executable, "-P", "-m", "launcher", command, *arguments],

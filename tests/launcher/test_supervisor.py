@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from launcher import pids
 from launcher.processes import ProcessSpec
 from launcher.supervisor import Supervisor, TableInvalid
-
 from tests.launcher.watched import watched
 
 RUN = "import time\nwhile True: time.sleep(60)"
-STUBBORN = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nopen('{ready}', 'w')\n" + "time.sleep(600)"
+STUBBORN = (
+    "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nopen('{ready}', 'w')\n" + "time.sleep(600)"
+)
 
 
 def _table(folder: Path, *rows: dict[str, Any]) -> Path:
@@ -135,7 +137,7 @@ def test_a_child_inherits_no_variable_and_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("after", [("nobody",), ("a",)])
 def test_a_table_that_waits_for_ever_is_refused(tmp_path: Path, after: tuple[str, ...]) -> None:
     spec = ProcessSpec("a", ("true",), {}, tmp_path, tmp_path / "a.log", after=after)
-    with pytest.raises(TableInvalid, match="a$"):
+    with pytest.raises(TableInvalid, match=r"each other: a$"):
         Supervisor([spec], on_change=lambda _: None, on_ready=lambda: None, tell=lambda _: None)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from launcher.embedded import valkey
 from launcher.testing import EmbeddedServices, running_server
-
 from tests.launcher.as_account import needs_root, run_as
 
 

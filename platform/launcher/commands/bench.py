@@ -10,7 +10,8 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="a file of benchmarks/, without .py")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="its own arguments, among them --json FILE")
+    parser.set_defaults(rest=[])
+    parser.epilog = "Everything else goes to the benchmark: ./aerodrome bench chain --json FILE"
 
 
 def run(arguments: argparse.Namespace, *, checkout: Path) -> int:

@@ -14,7 +14,8 @@ _ARCHITECTURE = "tests/architecture"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="also those marked heavy, which take minutes each")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="PYTEST-ARGUMENT")
+    parser.set_defaults(rest=[])
+    parser.epilog = "Everything else goes to pytest: ./aerodrome test tests/launcher -k valkey"
 
 
 def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
