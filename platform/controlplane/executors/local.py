@@ -159,7 +159,7 @@ def claim_other(
     for kind, ref, epoch in rows:
         workload = payloads[kind](ref=ref, epoch=epoch, tenant_id=tenant_id, slug=slug, using=using)
         if workload is None:
-            execute("maintenance/sql/drop_workload.sql", using=using, kind=kind, ref=ref, epoch=epoch)
+            execute("ledger/sql/drop_workload.sql", using=using, kind=kind, ref=ref, epoch=epoch)
         else:
             out.append(workload)
     return out

@@ -59,7 +59,7 @@ def _rescue(
         for kind, ref, epoch, attempts, reason in others:
             if attempts >= GIVE_UP_AFTER and kind in give_up:
                 give_up[kind](ref=ref, reason=f"{reason}; tried {attempts} times", now=now, using=using)
-                execute("maintenance/sql/drop_workload.sql", using=using, kind=kind, ref=ref, epoch=epoch)
+                execute("ledger/sql/drop_workload.sql", using=using, kind=kind, ref=ref, epoch=epoch)
             else:
                 execute("maintenance/sql/free_workload.sql", using=using, kind=kind, ref=ref, epoch=epoch)
         notify("work", str(tenant_id), using=using)
