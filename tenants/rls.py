@@ -22,15 +22,16 @@ _MINE = "(SELECT app.tenant())"
 class _Ddl(models.BaseConstraint):
     """A constraint whose SQL is its own; it validates nothing in Python."""
 
-    def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> str | None:
+    # The stubs know neither that `constraint_sql` may give None nor that the others give a Statement.
+    def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> str | None:  # type: ignore[override]
         # Nothing goes inside CREATE TABLE: everything is a statement after it, in the same migration.
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
         return None
 
-    def create_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor | None) -> Statement:
+    def create_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor | None) -> Statement | None:  # type: ignore[override]
         return Statement(self.ddl(model._meta.db_table))
 
-    def remove_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor | None) -> Statement:
+    def remove_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor | None) -> Statement:  # type: ignore[override]
         return Statement(self.drop(model._meta.db_table))
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
@@ -66,13 +67,16 @@ class TenantTable(_Ddl):
         super().__init__(name=name)
         self.wide = tuple(wide)
         self.column = column
-        self.grants = grants or {"app": "SELECT, INSERT, UPDATE, DELETE", "scheduler": "SELECT, INSERT, UPDATE, DELETE"}
+        self.grants = grants or {
+            "app": "SELECT, INSERT, UPDATE, DELETE",
+            "scheduler": "SELECT, INSERT, UPDATE, DELETE",
+        }
 
     def deconstruct(self) -> tuple[str, tuple[()], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()
         return path, (), {**kwargs, "wide": self.wide, "column": self.column, "grants": self.grants}
 
-    def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> str | None:
+    def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> str | None:  # type: ignore[override]
         table = model._meta.db_table
         schema_editor.deferred_sql.append(Statement(self.ddl(table, inline=True)))
         return self._unique(table) if self.column == "tenant_id" else None
@@ -91,10 +95,16 @@ class TenantTable(_Ddl):
         mine = f"{self.column} = {_MINE}"
         if narrow:
             to = ", ".join(narrow)
-            out.append(f'CREATE POLICY tenant_rows ON "{table}" AS PERMISSIVE FOR ALL TO {to} USING ({mine}) WITH CHECK ({mine})')
-            out.append(f'CREATE POLICY tenant_guard ON "{table}" AS RESTRICTIVE FOR ALL TO {to} USING ({mine}) WITH CHECK ({mine})')
+            out.append(
+                f'CREATE POLICY tenant_rows ON "{table}" AS PERMISSIVE FOR ALL TO {to} USING ({mine}) WITH CHECK ({mine})'
+            )
+            out.append(
+                f'CREATE POLICY tenant_guard ON "{table}" AS RESTRICTIVE FOR ALL TO {to} USING ({mine}) WITH CHECK ({mine})'
+            )
         for role in self.wide:
-            out.append(f'CREATE POLICY wide_{role} ON "{table}" AS PERMISSIVE FOR ALL TO {ROLES[role]} USING (true) WITH CHECK (true)')
+            out.append(
+                f'CREATE POLICY wide_{role} ON "{table}" AS PERMISSIVE FOR ALL TO {ROLES[role]} USING (true) WITH CHECK (true)'
+            )
         for role, privileges in self.grants.items():
             out.append(f'GRANT {privileges} ON "{table}" TO {ROLES[role]}')
         if self.column == "tenant_id":
@@ -126,10 +136,10 @@ class TenantForeignKey(_Ddl):
         path, _, kwargs = super().deconstruct()
         return path, (), {**kwargs, "column": self.column, "target": self.target, "on_delete": self.on_delete}
 
-    def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:  # type: ignore[override]
         self.create_sql(model, schema_editor)
 
-    def create_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor | None) -> None:
+    def create_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor | None) -> None:  # type: ignore[override]
         # Deferred to the migration's end: the target's (tenant_id, id) must exist first.
         if schema_editor is not None:
             schema_editor.deferred_sql.append(Statement(self.ddl(model._meta.db_table)))
@@ -158,7 +168,9 @@ class PlatformTable(_Ddl):
 
     def ddl(self, table: str) -> str:
         out = [f'REVOKE ALL ON "{table}" FROM PUBLIC']
-        out += [f'GRANT {privileges} ON "{table}" TO {ROLES[role]}' for role, privileges in self.grants.items()]
+        out += [
+            f'GRANT {privileges} ON "{table}" TO {ROLES[role]}' for role, privileges in self.grants.items()
+        ]
         return ";\n".join(out)
 
     def drop(self, table: str) -> str:

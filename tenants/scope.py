@@ -22,6 +22,10 @@ class TenantScopeInsideTransaction(RuntimeError):
     """A scope was opened inside a transaction that began without one."""
 
 
+class TenantScopeMissing(RuntimeError):
+    """Work for one tenant was asked for, and no tenant's scope is open."""
+
+
 @contextmanager
 def tenant_scope(tenant_id: UUID | str, *, using: str = "default") -> Iterator[None]:
     """One transaction in which only the rows of `tenant_id` exist. Re-entry for the same tenant does nothing."""
@@ -48,3 +52,11 @@ def tenant_scope(tenant_id: UUID | str, *, using: str = "default") -> Iterator[N
 def current_tenant(*, using: str = "default") -> str | None:
     """The tenant whose scope is open on this thread's connection, if any."""
     return getattr(connections[using], "_aerodrome_tenant", None)
+
+
+def require_tenant(*, using: str = "default") -> UUID:
+    """The tenant whose scope is open. Raises TenantScopeMissing."""
+    found = current_tenant(using=using)
+    if found is None:
+        raise TenantScopeMissing(f"open the tenant's scope on {using!r} first (tenants.scope.tenant_scope)")
+    return UUID(found)

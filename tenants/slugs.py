@@ -5,7 +5,51 @@ from __future__ import annotations
 from domain.ids import is_slug
 
 RESERVED = frozenset(
-    ["admin", "aerodrome", "agent", "api", "app", "assets", "auth", "docs", "execution", "git", "health", "healthz", "help", "hooks", "internal", "login", "logout", "me", "metrics", "monitor", "new", "null", "operator", "operators", "platform", "portal", "root", "security", "settings", "sign-in", "sign-up", "signup", "static", "status", "support", "system", "t", "tenant", "tenants", "undefined", "v1", "v2", "www"]
+    [
+        "admin",
+        "aerodrome",
+        "agent",
+        "api",
+        "app",
+        "assets",
+        "auth",
+        "docs",
+        "execution",
+        "git",
+        "health",
+        "healthz",
+        "help",
+        "hooks",
+        "internal",
+        "login",
+        "logout",
+        "me",
+        "metrics",
+        "monitor",
+        "new",
+        "null",
+        "operator",
+        "operators",
+        "platform",
+        "portal",
+        "root",
+        "security",
+        "settings",
+        "sign-in",
+        "sign-up",
+        "signup",
+        "static",
+        "status",
+        "support",
+        "system",
+        "t",
+        "tenant",
+        "tenants",
+        "undefined",
+        "v1",
+        "v2",
+        "www",
+    ]
 )
 
 

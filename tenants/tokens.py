@@ -18,7 +18,7 @@ from django.db.models import Q
 
 from tenants.models.membership import ROLES
 from tenants.models.token import Token
-from tenants.scope import current_tenant
+from tenants.scope import require_tenant
 
 KINDS = ("git", "api")
 _FORM = re.compile(r"aero_(git|api)_[A-Za-z0-9_-]{43}")
@@ -87,7 +87,7 @@ def issue_token(
         created_by=created_by,
         expires_at=expires_at,
         created_at=now,
-        tenant_id=_scope(),
+        tenant_id=require_tenant(),
     )
     row.save(using="default", force_insert=True)
     return IssuedToken(row.id, name, kind, role, row.prefix, text, expires_at)
@@ -118,10 +118,3 @@ def revoke_token(*, token_id: UUID, now: datetime) -> None:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _scope() -> UUID:
-    tenant_id = current_tenant()
-    if tenant_id is None:
-        raise RuntimeError("open the tenant's scope before issuing a token")
-    return UUID(tenant_id)

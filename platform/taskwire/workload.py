@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from taskwire.dagspec import Struct
 from taskwire.parsing import ParseOrder
 
 
-class Limits(Struct, kw_only=True, frozen=True):
+class Limits(Struct, kw_only=True):
     """What one attempt may use. `None` means the agent's own bound."""
 
     memory_bytes: int | None = None
@@ -73,7 +75,7 @@ class Workload(Struct, kw_only=True):
     queue: str = "default"
     runtime_digest: str = ""
     bundle: BundleRef | None = None
-    limits: Limits = Limits()
+    limits: Limits = msgspec.field(default_factory=Limits)
     task: TaskWork | None = None
     parse: ParseOrder | None = None
     build: BuildWork | None = None

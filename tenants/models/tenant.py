@@ -27,6 +27,10 @@ class Tenant(models.Model):
                 name="tenant_wall",
                 column="id",
                 wide=("auth",),
-                grants={"app": "SELECT, UPDATE", "scheduler": "SELECT", "auth": "SELECT, INSERT, UPDATE, DELETE"},
+                grants={
+                    "app": "SELECT, UPDATE",
+                    "scheduler": "SELECT",
+                    "auth": "SELECT, INSERT, UPDATE, DELETE",
+                },
             )
         ]

@@ -21,4 +21,4 @@ def tenant_link(to: str, **kwargs: object) -> models.ForeignKey:  # type: ignore
     """A foreign key for Django; the database's own key is the composite `TenantForeignKey` beside it."""
     kwargs.setdefault("on_delete", models.CASCADE)
     kwargs.setdefault("related_name", "+")
-    return models.ForeignKey(to, db_constraint=False, db_index=False, **kwargs)  # type: ignore[arg-type,misc]
+    return models.ForeignKey(to, db_constraint=False, db_index=False, **kwargs)  # type: ignore[arg-type]

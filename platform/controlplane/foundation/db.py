@@ -22,7 +22,7 @@ from django.db import connections
 from psycopg2.extensions import register_adapter
 from psycopg2.extras import Json, register_uuid
 
-register_uuid()
+register_uuid()  # type: ignore[no-untyped-call]
 register_adapter(dict, lambda value: Json(value, dumps=json.dumps))
 
 _PARAMETER = re.compile(r"%\((\w+)\)s::([a-z_0-9]+(?: with time zone)?(?:\[\])?)")

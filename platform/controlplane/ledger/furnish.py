@@ -11,7 +11,7 @@ from datetime import datetime
 from controlplane.ledger.models.pool import Pool
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.tenant_lease import TenantLease
-from tenants.scope import current_tenant
+from tenants.scope import require_tenant
 
 DEFAULT_POOL = "default_pool"
 DEFAULT_POOL_SLOTS = 128
@@ -29,7 +29,7 @@ class WantedRuntime:
 
 def furnish_tenant(*, now: datetime, runtime: WantedRuntime | None = None) -> None:
     """Make what is missing of the above for the tenant in scope. Again: no change."""
-    tenant_id = current_tenant()
+    tenant_id = require_tenant()
     Pool.objects.bulk_create(
         [Pool(tenant_id=tenant_id, name=DEFAULT_POOL, slots=DEFAULT_POOL_SLOTS, description="Default pool")],
         ignore_conflicts=True,

@@ -7,7 +7,7 @@ from typing import Any
 
 from controlplane.ledger.models.event_log import EventLog
 from controlplane.ledger.serials import next_serial
-from tenants.scope import current_tenant
+from tenants.scope import require_tenant
 
 
 def record_event(
@@ -24,7 +24,7 @@ def record_event(
     `extra` is JSON without secrets: whoever calls has masked it.
     """
     EventLog(
-        tenant_id=current_tenant(using=using),
+        tenant_id=require_tenant(using=using),
         serial=next_serial("event_log", using=using),
         when=now,
         event=event,
