@@ -1,17 +1,124 @@
-"""Errors for people and programs: RFC 9457 problem+json with stable codes."""
+"""Errors for people and programs: one table from refusals to HTTP.
+
+The portal answers RFC 9457 problem documents with stable codes; the Airflow API answers Airflow's own
+`{"detail": …}`. What no table knows is a fault of ours: it is logged with an id, and the answer has the id.
+"""
 
 from __future__ import annotations
 
+import logging
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from api.authentication import NotAuthenticated
+from api.json_answers import json_answer
+from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
+from tenants.people import EmailInvalid, PasswordWeak, UsernameInvalid, UsernameTaken
+from tenants.provision import SlugTaken
+from tenants.sign_in import SignInRefused, SignInThrottled
+from tenants.slugs import SlugInvalid, SlugReserved
+from tenants.tokens import TokenRoleInvalid, TokenUnknown
+
+log = logging.getLogger("aerodrome.api")
+CONTENT_TYPE = "application/problem+json"
+
+
+class PortalNotFound(LookupError):
+    """There is no such thing for whoever asks."""
+
+
+class PermissionMissing(Exception):
+    """A member asks for what their role does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`code` is stable: programs may rely on it. `detail` is the error's own message."""
+
+    status: int
+    code: str
+    title: str
+
+
+TABLE: dict[type[Exception], Problem] = {
+    NotAuthenticated: Problem(401, "not-authenticated", "Sign in first"),
+    AccessTokenExpired: Problem(401, "token-expired", "The token has expired"),
+    AccessTokenInvalid: Problem(401, "token-invalid", "The token is not valid"),
+    SignInRefused: Problem(401, "sign-in-refused", "Sign-in refused"),
+    SignInThrottled: Problem(429, "sign-in-throttled", "Too many attempts"),
+    PermissionMissing: Problem(403, "permission-missing", "Your role does not allow this"),
+    PortalNotFound: Problem(404, "not-found", "Not found"),
+    TokenUnknown: Problem(404, "not-found", "Not found"),
+    UsernameTaken: Problem(409, "username-taken", "The user name is taken"),
+    SlugTaken: Problem(409, "slug-taken", "The tenant name is taken"),
+    UsernameInvalid: Problem(422, "username-invalid", "Not a user name"),
+    EmailInvalid: Problem(422, "email-invalid", "Not an e-mail address"),
+    PasswordWeak: Problem(422, "password-weak", "The password is too weak"),
+    SlugInvalid: Problem(422, "slug-invalid", "Not a tenant name"),
+    SlugReserved: Problem(422, "slug-reserved", "The tenant name is reserved"),
+    TokenRoleInvalid: Problem(422, "token-role-invalid", "This role cannot be given"),
+}
+
+
+def problem(known: Problem, *, detail: str, **more: Any) -> HttpResponse:
+    """A problem document. `more` are further members of it."""
+    body = {
+        "type": f"urn:aerodrome:problem:{known.code}",
+        "title": known.title,
+        "status": known.status,
+        "code": known.code,
+        "detail": detail,
+        **more,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if known.status == 401 else None
+    return json_answer(body, status=known.status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def explain(error: Exception) -> HttpResponse | None:
+    """The problem document of a refusal that the table knows."""
+    known = TABLE.get(type(error))
+    if known is None:
+        return None
+    answer = problem(known, detail=str(error))
+    if isinstance(error, SignInThrottled):
+        answer["Retry-After"] = str(error.retry_after_seconds)
+    return answer
 
 
 class ProblemMiddleware:
-    """Turns what escapes a view into a problem document."""
+    """Turns what escapes a view, and Django's own pages for unknown paths, into the door's error shape."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code == 404 and response.headers.get("Content-Type", "").startswith("text/html"):
+            return _plain(request, Problem(404, "not-found", "Not found"), "Not Found")
+        if response.status_code == 400 and response.headers.get("Content-Type", "").startswith("text/html"):
+            return _plain(request, Problem(400, "bad-request", "Bad request"), "Bad Request")
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """Called by Django for errors that a view raised."""
+        from django.core.exceptions import SuspiciousOperation
+        from django.http import Http404
+
+        if isinstance(error, Http404 | SuspiciousOperation):
+            return None
+        if (answer := explain(error)) is not None:
+            return answer
+        number = uuid.uuid4().hex
+        log.exception("error %s at %s %s", number, request.method, request.path, exc_info=error)
+        fault = Problem(500, "internal", "Our fault")
+        return _plain(request, fault, "Internal Server Error", error_id=number)
+
+
+def _plain(request: HttpRequest, known: Problem, detail: str, **more: Any) -> HttpResponse:
+    if request.path.startswith(("/t/", "/execution/")):
+        return json_answer({"detail": detail, **more}, status=known.status)
+    return problem(known, detail=detail, **more)

@@ -75,7 +75,7 @@ def issue_access_token(
 
 
 def read_access_token(*, text: str, now: datetime) -> AccessClaims:
-    """Check signature, algorithm, type, audience and times. Raises `AccessTokenExpired`, `AccessTokenInvalid`."""
+    """Check signature, algorithm, type, audience, times. Raises `AccessTokenExpired`, `AccessTokenInvalid`."""
     _, public = _keys(settings.SIGNING_KEY)
     try:
         read = jwt.decode_complete(

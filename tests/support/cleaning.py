@@ -26,6 +26,6 @@ END $$
 
 
 def empty(superuser: Any) -> None:
-    """`superuser`: a driver connection in autocommit, of the superuser, who alone sees every tenant's rows."""
+    """`superuser`: a driver connection in autocommit, of the superuser: only they see every tenant's rows."""
     with superuser.cursor() as cursor:
         cursor.execute(EMPTY)

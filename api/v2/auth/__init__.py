@@ -1,0 +1,1 @@
+"""Signing in to one tenant: `/t/<slug>/auth/token`."""

@@ -1,0 +1,90 @@
+"""POST /t/<slug>/auth/token and /auth/token/cli: a name and a password for an access token.
+
+Airflow's simple auth manager is the model: JSON or form bodies, 201 with `access_token`, 401 otherwise. A
+tenant that does not exist, and a tenant the person does not belong to, answer as a wrong password does.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from api.json_answers import json_answer
+from api.v2.refusals import Refusal, invalid, wrong
+from controlplane.foundation.clock import utc_now
+from tenants.access import find_access
+from tenants.access_tokens import DAY_SECONDS, issue_access_token
+from tenants.sign_in import SignInRefused, SignInThrottled, check_password
+
+CLI_SECONDS = 3600
+
+
+class LoginBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    username: str
+    password: str
+
+
+def create_token(request: HttpRequest, slug: str) -> HttpResponse:
+    """A token for a day."""
+    return _sign_in(request, slug, DAY_SECONDS)
+
+
+def create_token_cli(request: HttpRequest, slug: str) -> HttpResponse:
+    """A token for an hour, as Airflow gives to its command line."""
+    return _sign_in(request, slug, CLI_SECONDS)
+
+
+def refuse_anonymous(request: HttpRequest, slug: str) -> HttpResponse:
+    """GET forms give a token to everybody where Airflow runs without sign-in: never here."""
+    detail = "This method is only allowed if ``[core] simple_auth_manager_all_admins`` is True"
+    return Refusal(403, detail).answer()
+
+
+def _sign_in(request: HttpRequest, slug: str, lifetime_seconds: int) -> HttpResponse:
+    now = utc_now()
+    try:
+        body = _body(request)
+        user = check_password(
+            username=body.username, password=body.password, address=request.META.get("REMOTE_ADDR", "")
+        )
+        access = find_access(user_id=user.id, slug=slug)
+        if access is None:
+            raise SignInRefused
+    except Refusal as refusal:
+        return refusal.answer()
+    except SignInRefused:
+        return Refusal(401, "Invalid credentials").answer()
+    except SignInThrottled as error:
+        return Refusal(429, str(error), {"Retry-After": str(error.retry_after_seconds)}).answer()
+    token = issue_access_token(
+        user_id=user.id,
+        username=user.username,
+        tenant_id=access.tenant_id,
+        role=access.role,
+        now=now,
+        lifetime_seconds=lifetime_seconds,
+    )
+    return json_answer({"access_token": token}, status=201)
+
+
+def _body(request: HttpRequest) -> LoginBody:
+    given: Any
+    kind = request.content_type
+    if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        given = {name: request.POST[name] for name in request.POST}
+    elif kind in ("", "application/json"):
+        try:
+            given = json.loads(request.body or b"null")
+        except (ValueError, RecursionError) as error:
+            raise wrong(("body",), "JSON decode error", {}, "json_invalid") from error
+    else:
+        raise Refusal(415, "Unsupported Media Type")
+    try:
+        return LoginBody.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error, ("body",)) from error

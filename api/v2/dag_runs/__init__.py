@@ -1,0 +1,1 @@
+"""Runs of DAGs: lists, one run, trigger, note."""

@@ -1,0 +1,1 @@
+"""Versions, source and tags of DAGs."""

@@ -1,0 +1,1 @@
+"""DAGs: the list, one DAG, its details; pause and resume."""

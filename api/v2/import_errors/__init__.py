@@ -1,0 +1,1 @@
+"""Import errors and DAG warnings."""

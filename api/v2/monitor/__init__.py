@@ -1,0 +1,1 @@
+"""Version and health: open to everybody, the same for every tenant."""

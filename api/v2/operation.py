@@ -1,0 +1,161 @@
+"""The frame of every operation of the Airflow API: who asks, in which tenant, may they; then one transaction.
+
+A view takes a `Call` and the parts of the path, and returns data (answered as JSON) or an `HttpResponse`.
+Strangers and tenants that do not exist get the answer of an unknown path.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from pydantic import BaseModel, ValidationError
+
+from api.authentication import NotAuthenticated, enter, identify
+from api.json_answers import json_answer
+from api.v2.query import Query
+from api.v2.refusals import Refusal, invalid, not_found, wrong
+from controlplane.foundation.clock import utc_now
+from controlplane.ledger.record_event import record_event
+from tenants.access import Access
+from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
+from tenants.scope import tenant_scope
+
+Body = TypeVar("Body", bound=BaseModel)
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authorised request, inside the tenant's scope."""
+
+    http: HttpRequest
+    access: Access
+    now: datetime
+    query: Query
+
+    def body(self, model: type[Body]) -> Body:
+        """The JSON body as `model`; mistakes are told as FastAPI tells them."""
+        raw = self.http.body
+        if not raw:
+            raise Refusal(422, [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
+        try:
+            given = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise wrong(("body",), "JSON decode error", {}, "json_invalid") from error
+        if b"u0000" in raw and _has_zero(given):
+            raise wrong(("body",), "A text has a zero byte, which cannot be stored", None)
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            raise invalid(error, ("body",)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Data with a status of its own."""
+
+    status: int
+    data: Any = None
+
+
+def operation(
+    permission: str, *, event: str | None = None, records: tuple[str, ...] = ()
+) -> Callable[[View], View]:
+    """Wrap a view. `event` goes to the event log when the view succeeds, in the same transaction, with the
+    path and those fields of the body that `records` names (never one that may hold a secret)."""
+
+    def wrap(view: View) -> View:
+        @functools.wraps(view)
+        def answer(request: HttpRequest, slug: str, **path: Any) -> HttpResponseBase:
+            now = utc_now()
+            try:
+                access = authorise(request, slug=slug, permission=permission, now=now)
+                if any(isinstance(part, str) and "\x00" in part for part in path.values()):
+                    raise not_found()
+                with tenant_scope(access.tenant_id):
+                    call = Call(request, access, now, Query(request.GET))
+                    found = view(call, **path)
+                    if event is not None:
+                        _record(call, event, path, records)
+            except Refusal as refusal:
+                return refusal.answer()
+            return _answer(found)
+
+        answer.permission = permission  # type: ignore[attr-defined]
+        return answer
+
+    return wrap
+
+
+def authorise(request: HttpRequest, *, slug: str, permission: str, now: datetime) -> Access:
+    """The caller's access to the tenant. Raises the Refusal that Airflow gives."""
+    try:
+        caller = identify(request, now=now)
+    except NotAuthenticated:
+        raise Refusal(401, "Not authenticated", {"WWW-Authenticate": "Bearer"}) from None
+    except AccessTokenExpired:
+        raise Refusal(401, "Token Expired", {"WWW-Authenticate": "Bearer"}) from None
+    except AccessTokenInvalid:
+        raise Refusal(403, "Invalid JWT token") from None
+    access = enter(caller, slug=slug)
+    if access is None:
+        raise not_found()
+    if not access.may(permission):
+        raise Refusal(403, "Forbidden")
+    return access
+
+
+def by_method(**views: View) -> Callable[..., HttpResponseBase]:
+    """One path, a view per HTTP method: `by_method(GET=get_pool, DELETE=delete_pool)`."""
+
+    def route(request: HttpRequest, **path: Any) -> HttpResponseBase:
+        view = views.get(request.method or "")
+        if view is None:
+            refusal = Refusal(405, "Method Not Allowed", {"Allow": ", ".join(sorted(views))})
+            return refusal.answer()
+        found: HttpResponseBase = view(request, **path)
+        return found
+
+    route.views = views  # type: ignore[attr-defined]
+    return route
+
+
+def _answer(found: Any) -> HttpResponseBase:
+    if isinstance(found, HttpResponseBase):
+        return found
+    if isinstance(found, Reply):
+        return (
+            HttpResponse(status=204) if found.status == 204 else json_answer(found.data, status=found.status)
+        )
+    return json_answer(found)
+
+
+def _record(call: Call, event: str, path: dict[str, Any], records: tuple[str, ...]) -> None:
+    about = {"dag_id": path.get("dag_id"), "task_id": path.get("task_id"), "run_id": path.get("dag_run_id")}
+    extra: dict[str, Any] = {**path, "method": call.http.method}
+    if records and call.http.body:
+        given = json.loads(call.http.body)
+        extra |= {name: given[name] for name in records if name in given}
+        about["run_id"] = about["run_id"] or given.get("dag_run_id")
+    record_event(
+        event=event,
+        owner=call.access.name,
+        now=call.now,
+        extra=extra,
+        map_index=path.get("map_index"),
+        **{name: value for name, value in about.items() if isinstance(value, str)},
+    )
+
+
+def _has_zero(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_zero(key) or _has_zero(held) for key, held in value.items())
+    if isinstance(value, list):
+        return any(_has_zero(held) for held in value)
+    return isinstance(value, str) and "\x00" in value

@@ -1,0 +1,1 @@
+"""The tasks of a DAG as its newest version declares them."""

@@ -1,0 +1,122 @@
+"""Paths of the Airflow API, below `/t/<slug>/`. Parts that may hold slashes come last, as in Airflow."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.urls import path, register_converter
+
+from api.v2.auth import views as auth
+from api.v2.connections import views as connections
+from api.v2.dag_runs import views as runs
+from api.v2.dag_versions import views as versions
+from api.v2.dags import views as dags
+from api.v2.event_logs import views as event_logs
+from api.v2.import_errors import views as import_errors
+from api.v2.logs import views as logs
+from api.v2.monitor import views as monitor
+from api.v2.operation import by_method
+from api.v2.pools import views as pools
+from api.v2.task_instances import dependencies, tries
+from api.v2.task_instances import views as instances
+from api.v2.tasks import views as tasks
+from api.v2.variables import views as variables
+from api.v2.xcoms import views as xcoms
+
+
+class SignedConverter:
+    """A whole number, with a minus: map indexes."""
+
+    regex = r"-?[0-9]{1,9}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(SignedConverter, "signed")
+
+_RUNS = "api/v2/dags/<str:dag_id>/dagRuns"
+_RUN = f"{_RUNS}/<str:dag_run_id>"
+_TASKS = f"{_RUN}/taskInstances"
+_TASK = f"{_TASKS}/<str:task_id>"
+_MAPPED = f"{_TASK}/<signed:map_index>"
+
+urlpatterns = [
+    path("auth/token", by_method(POST=auth.create_token, GET=auth.refuse_anonymous)),
+    path("auth/token/cli", by_method(POST=auth.create_token_cli)),
+    path("api/v2/version", by_method(GET=monitor.get_version)),
+    path("api/v2/monitor/health", by_method(GET=monitor.get_health)),
+    path("api/v2/dags", by_method(GET=dags.get_dags, PATCH=dags.patch_dags)),
+    path("api/v2/dags/<str:dag_id>", by_method(GET=dags.get_dag, PATCH=dags.patch_dag)),
+    path("api/v2/dags/<str:dag_id>/details", by_method(GET=dags.get_dag_details)),
+    path("api/v2/dags/<str:dag_id>/tasks", by_method(GET=tasks.get_tasks)),
+    path("api/v2/dags/<str:dag_id>/tasks/<str:task_id>", by_method(GET=tasks.get_task)),
+    path("api/v2/dags/<str:dag_id>/dagVersions", by_method(GET=versions.get_dag_versions)),
+    path(
+        "api/v2/dags/<str:dag_id>/dagVersions/<signed:version_number>",
+        by_method(GET=versions.get_dag_version),
+    ),
+    path("api/v2/dagSources/<str:dag_id>", by_method(GET=versions.get_dag_source)),
+    path("api/v2/dagTags", by_method(GET=versions.get_dag_tags)),
+    path("api/v2/dagWarnings", by_method(GET=import_errors.list_dag_warnings)),
+    path("api/v2/importErrors", by_method(GET=import_errors.get_import_errors)),
+    path("api/v2/importErrors/<signed:import_error_id>", by_method(GET=import_errors.get_import_error)),
+    path("api/v2/eventLogs", by_method(GET=event_logs.get_event_logs)),
+    path("api/v2/eventLogs/<signed:event_log_id>", by_method(GET=event_logs.get_event_log)),
+    path("api/v2/pools", by_method(GET=pools.get_pools, POST=pools.post_pool)),
+    path(
+        "api/v2/pools/<path:pool_name>",
+        by_method(GET=pools.get_pool, PATCH=pools.patch_pool, DELETE=pools.delete_pool),
+    ),
+    path("api/v2/variables", by_method(GET=variables.get_variables, POST=variables.post_variable)),
+    path(
+        "api/v2/variables/<path:variable_key>",
+        by_method(
+            GET=variables.get_variable,
+            PATCH=variables.patch_variable,
+            DELETE=variables.delete_variable,
+        ),
+    ),
+    path("api/v2/connections", by_method(GET=connections.get_connections, POST=connections.post_connection)),
+    path(
+        "api/v2/connections/<str:connection_id>",
+        by_method(
+            GET=connections.get_connection,
+            PATCH=connections.patch_connection,
+            DELETE=connections.delete_connection,
+        ),
+    ),
+    path(_RUNS, by_method(GET=runs.get_dag_runs, POST=runs.trigger_dag_run)),
+    path(
+        f"{_RUNS}/list",
+        by_method(
+            POST=runs.get_list_dag_runs_batch,
+            GET=partial(runs.get_dag_run, dag_run_id="list"),
+            PATCH=partial(runs.patch_dag_run, dag_run_id="list"),
+        ),
+    ),
+    path(_RUN, by_method(GET=runs.get_dag_run, PATCH=runs.patch_dag_run)),
+    path(_TASKS, by_method(GET=instances.get_task_instances)),
+    path(
+        f"{_TASKS}/list",
+        by_method(
+            POST=instances.get_task_instances_batch,
+            GET=partial(instances.get_task_instance, task_id="list"),
+        ),
+    ),
+    path(_TASK, by_method(GET=instances.get_task_instance)),
+    path(f"{_TASK}/listMapped", by_method(GET=instances.get_mapped_task_instances)),
+    path(f"{_TASK}/dependencies", by_method(GET=dependencies.get_task_instance_dependencies)),
+    path(f"{_TASK}/tries", by_method(GET=tries.get_task_instance_tries)),
+    path(f"{_TASK}/tries/<signed:try_number>", by_method(GET=tries.get_task_instance_try)),
+    path(f"{_TASK}/logs/<signed:try_number>", by_method(GET=logs.get_log)),
+    path(f"{_TASK}/xcomEntries", by_method(GET=xcoms.get_xcom_entries)),
+    path(f"{_TASK}/xcomEntries/<path:xcom_key>", by_method(GET=xcoms.get_xcom_entry)),
+    path(_MAPPED, by_method(GET=instances.get_mapped_task_instance)),
+    path(f"{_MAPPED}/dependencies", by_method(GET=dependencies.get_task_instance_dependencies)),
+    path(f"{_MAPPED}/tries", by_method(GET=tries.get_task_instance_tries)),
+    path(f"{_MAPPED}/tries/<signed:try_number>", by_method(GET=tries.get_task_instance_try)),
+]

@@ -1,0 +1,1 @@
+"""What tasks handed to each other."""
