@@ -21,6 +21,7 @@ log = structlog.get_logger("scheduler")
 
 TENANTS_PER_ROUND = 200
 POLL_SECONDS = 1.0
+REST_SECONDS = 2.0
 
 
 class SchedulerLoop:
@@ -30,6 +31,7 @@ class SchedulerLoop:
         self.executor, self.handlers, self.using = executor, handlers, using
         self.leases = Leases(using=using)
         self._looked_at = 0.0
+        self._resting: dict[UUID, float] = {}
 
     def service(self) -> Service:
         """The loop as a service: woken by `work`, at the latest every second."""
@@ -51,8 +53,9 @@ class SchedulerLoop:
             due, wait = self._look()
         again = False
         for tenant_id in named | due:
-            again |= self._work(tenant_id)
-        return 0.0 if again else wait
+            if time.monotonic() >= self._resting.get(tenant_id, 0.0):
+                again |= self._work(tenant_id)
+        return 0.0 if again else max(wait, 0.05 if self._resting else 0.0)
 
     def _look(self) -> tuple[set[UUID], float]:
         self._looked_at = time.monotonic()
@@ -79,8 +82,11 @@ class SchedulerLoop:
             raise  # the database went away: the service reconnects and starts over
         except DatabaseError:
             self.leases.forget(tenant_id)
+            # Its work stays; without a pause one tenant's trouble would take the whole process.
+            self._resting[tenant_id] = time.monotonic() + REST_SECONDS
             log.exception("scheduler.round_failed", tenant=str(tenant_id))
             return False
+        self._resting.pop(tenant_id, None)
         for run in done.runs_over:
             log.info(
                 "run.finished", tenant=str(tenant_id), dag_id=run.dag_id, run_id=run.run_id, state=run.state

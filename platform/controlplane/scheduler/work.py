@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
+
+import structlog
+from django.db import OperationalError, transaction
 
 from controlplane.executors.contract import Executor
 from controlplane.foundation.crashpoints import crashpoint
@@ -24,7 +27,10 @@ from controlplane.scheduler.promote import start_runs
 from controlplane.scheduler.propagate import propagate
 from tenants.scope import tenant_scope
 
+log = structlog.get_logger("scheduler")
+
 ITEMS = 1000
+TRY_AGAIN_SECONDS = 15.0
 
 Handlers = Mapping[str, Callable[..., None]]
 """Work of other stations by item kind (`parse`, `build`): called with (ref, now, using), handed in by the door."""
@@ -57,7 +63,7 @@ def work_for(
         _work(items, now, done, using)
         for kind, handle in handlers.items():
             for ref in items[kind]:
-                handle(ref=ref, now=now, using=using)
+                _hand_over(kind, ref, handle, now, using)
         admitted = admit_and_dispatch(now=now, using=using)
         done.dispatched, done.held = len(admitted.dispatched), admitted.held
         if admitted.dispatched or any(items[kind] for kind in handlers):
@@ -66,6 +72,18 @@ def work_for(
         crashpoint("scheduler.work.before_commit")
     crashpoint("scheduler.work.after_commit")
     return done
+
+
+def _hand_over(kind: str, ref: UUID, handle: Callable[..., None], now: datetime, using: str) -> None:
+    """Another station's work, in a savepoint: when it fails, the tenant's tasks go on and it is tried later."""
+    try:
+        with transaction.atomic(using=using):
+            handle(ref=ref, now=now, using=using)
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("scheduler.item_failed", kind=kind, ref=str(ref))
+        transitions.add_items(items=[(kind, ref, now + timedelta(seconds=TRY_AGAIN_SECONDS))], using=using)
 
 
 def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using: str) -> None:
