@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from api.execution.answers import Refusal, answer, done, malformed, not_found, reasoned
 from api.execution.bodies import EnterRunning, Heartbeat, SkipDownstream, read_body, read_state
 from api.execution.gate import Call, Rule, allow
-from controlplane.execution import beat, rendered, report, run_lookups
+from controlplane.execution import beat, rendered, report, run_lookups, start
 from controlplane.execution.attempts import Stage
 from taskwire.agent import Operation, Report, Verdict
 
@@ -20,8 +20,6 @@ MOVE = Rule(stage=Stage.ANY, own=True, superseded=409)
 @allow(MOVE)
 def run(call: Call) -> HttpResponse:
     """PATCH run: the supervisor has the task and starts it now."""
-    from controlplane.execution import start
-
     body = read_body(call.request, EnterRunning)
     try:
         context = start.start_task(

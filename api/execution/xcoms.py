@@ -80,10 +80,10 @@ def delete(call: Call, **place: str) -> HttpResponse:
 
 
 @allow(XCOM)
-def item(call: Call, offset: int, **place: str) -> HttpResponse:
+def item(call: Call, offset: str, **place: str) -> HttpResponse:
     """GET item/{offset}: the bare value at a place in the order of map indexes; -1 is the last."""
     try:
-        return json_answer(xcoms.get_xcom_at(name=XComName(**place), offset=offset).encode())
+        return json_answer(xcoms.get_xcom_at(name=XComName(**place), offset=int(offset)).encode())
     except XComUnknown as error:
         raise not_found(str(error)) from None
 

@@ -26,7 +26,8 @@ ROLES = {
 
 def prepare(*, folder: Path) -> None:
     """Set every variable that settings need. Called once, by `pytest_configure`."""
-    for name in [name for name in os.environ if name.startswith("AERODROME_")]:
+    ours = [name for name in os.environ if name.startswith("AERODROME_")]
+    for name in (name for name in ours if not name.startswith("AERODROME_TEST_")):
         del os.environ[name]
     data = folder / "data"
     for part in ("", "run", "store", "git", "secrets"):
