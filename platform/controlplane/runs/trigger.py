@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.db import transaction
 
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import notify
@@ -143,5 +144,6 @@ def insert_run(
         runtime_digest=runtime.digest if runtime else "",
     )
     row = create_run(run=run, now=now, using=using)
+    transaction.on_commit(lambda: crashpoint("runs.create.after_commit"), using=using)
     crashpoint("runs.create.before_commit")
     return row
