@@ -13,8 +13,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from support.fake_gateway import FakeGateway
 from taskwire.workload import BundleRef, Limits, TaskWork, Workload
+from tests.support.fake_gateway import FakeGateway
 
 ROOT = Path(__file__).resolve().parents[2]
 TENANT = "0193f0f0-0000-7000-8000-00000000000a"

@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +70,8 @@ class FakeGateway:
         """Execution API: method, path, query, bearer token, body."""
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
         """(method, path) -> (status, JSON)."""
+        self.revoked: set[str] = set()
+        """Tokens of attempts that the Execution API refuses."""
         self.url = ""
         self._agent_epoch = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -202,10 +205,9 @@ class FakeGateway:
                 if given or left <= 0 or (self._end and self._end.is_set()):
                     return Claimed(workloads=given)
                 waiter.clear()
-                try:
-                    await asyncio.wait_for(waiter.wait(), left)
-                except TimeoutError:
-                    pass
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await waiter.wait()
         finally:
             self._waiters.remove(waiter)
 
@@ -287,7 +289,9 @@ class FakeGateway:
         self.asked.append((request.method, path, dict(request.query), token, asked))
         with self.news:
             self.news.notify_all()
-        if token not in {work.task.token for work in self.known.values() if work.task}:
+        if token in self.revoked or token not in {
+            work.task.token for work in self.known.values() if work.task
+        }:
             return web.json_response({"detail": "Invalid token"}, status=403)
         if (
             path.startswith("xcoms/")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 import time
 from pathlib import Path
@@ -90,4 +89,4 @@ def _verify_and_unpack(artefact: Path, partial: Path, final: Path, digest: str) 
         raise BundleCorrupt(f"bundle {digest} arrived as {found}")
     shutil.rmtree(partial, ignore_errors=True)
     unpack(artefact=artefact, target=partial)
-    os.replace(partial, final)
+    partial.rename(final)

@@ -41,12 +41,10 @@ def install_site(directory: Path) -> Path:
         shutil.copyfile(path, target)
     # Invalidation by hash: a copied tree must not be recompiled for its times.
     compileall.compile_dir(partial, quiet=2)
-    for folder, _, files in os.walk(partial):
-        os.chmod(folder, 0o755)
-        for file in files:
-            os.chmod(os.path.join(folder, file), 0o644)
+    for path in (partial, *partial.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     try:
-        os.rename(partial, final)
+        partial.rename(final)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
     return final

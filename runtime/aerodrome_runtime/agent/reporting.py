@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable
 
 from aerodrome_runtime.agent.gateway import GatewayRefused, GatewayUnreachable
 from aerodrome_runtime.agent.session import Session
 from aerodrome_runtime.agent.spool import Spool
-from taskwire.agent import Operation, Report, ReportBatch, Verdict
+from taskwire.agent import Operation, Registered, Report, ReportBatch, ReportResult, Verdict
 
 log = logging.getLogger("aerodrome.agent")
 MOST_REPORTS = 256
@@ -59,12 +60,13 @@ class Reporter:
         waiting = batch
         while waiting:
             reports = [report for report, _ in waiting]
+
+            def send(who: Registered, reports: list[Report] = reports) -> Awaitable[ReportResult]:
+                batch = ReportBatch(agent_id=who.agent_id, epoch=who.epoch, reports=reports)
+                return self._session.gateway.report(batch)
+
             try:
-                result = await self._session.call(
-                    lambda who: self._session.gateway.report(
-                        ReportBatch(agent_id=who.agent_id, epoch=who.epoch, reports=reports)
-                    )
-                )
+                result = await self._session.call(send)
             except (GatewayUnreachable, GatewayRefused) as error:
                 log.warning("cannot report %d attempts, trying again: %s", len(reports), error)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))

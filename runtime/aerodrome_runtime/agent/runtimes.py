@@ -37,10 +37,7 @@ def find_runtime(*, directory: Path, digest: str) -> Runtime:
     if not (path / "bin" / "python").exists():
         raise RuntimeMissing(f"runtime {digest} is not on this agent; it must be built first")
     mark = path / MARK
-    if mark.exists():
-        base = (directory / json.loads(mark.read_text())["base"]).resolve()
-    else:
-        base = path
+    base = (directory / json.loads(mark.read_text())["base"]).resolve() if mark.exists() else path
     return Runtime(digest=digest, path=path, base=base)
 
 

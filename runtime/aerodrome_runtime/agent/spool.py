@@ -1,8 +1,9 @@
 """Reports that the control plane has not answered yet, on disk: a crash of the agent loses none.
 
 One append-only file of length-prefixed reports, emptied whenever nothing is outstanding. Written when a report
-is submitted, before any request leaves. No fsync: what must survive is this process, not the machine (an attempt whose machine died is
-rescued by its lease).
+is submitted, before any request leaves.
+
+No fsync: what must survive is this process, not the machine (an attempt whose machine died is rescued).
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ task in the zygote it is 9 to 18 ms.
 from __future__ import annotations
 
 import gc
-import os
 import platform
 import sys
 import traceback
 import warnings
+from pathlib import Path
 
 from aerodrome_runtime.zygote.orders import Ready
 from aerodrome_runtime.zygote.title import set_title
@@ -90,7 +90,7 @@ def _warm_parser() -> None:
 
 
 def prove_single_threaded() -> None:
-    threads = os.listdir("/proc/self/task")
+    threads = list(Path("/proc/self/task").iterdir())
     if len(threads) > 1:
         raise NotSingleThreaded(f"{len(threads)} threads in the base zygote; it must fork from one")
 

@@ -36,6 +36,8 @@ def run_loaded(order: Fork, *, load: bool) -> NoReturn:
         # Airflow parses with the ORM blocked as well: `_fork_main` blocks before `main()` parses.
         adopt.block_orm()
         differences.loaded = dagfile.load(order.place)
+        # Airflow's importer leaves a Python handler for SIGSEGV; a real fault would then spin for ever.
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
     if hasattr(atexit, "_clear"):
         atexit._clear()
     if order.warm:

@@ -1,0 +1,138 @@
+"""Every way a task can end, one task each."""
+# ruff: noqa: PTH
+
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+from airflow.sdk import DAG, Variable, task
+
+print("printed while the file loads")
+
+with DAG("tried", schedule=None):
+
+    @task
+    def noop():
+        return 1
+
+    @task
+    def produce():
+        return {"rows": [1, 2, 3]}
+
+    @task
+    def consume(rows):
+        print("consumed", sum(rows["rows"]))
+        return sum(rows["rows"])
+
+    consume(produce())
+    noop()
+
+    @task(retries=1)
+    def fails():
+        raise ValueError("deliberate")
+
+    @task
+    def kills_itself():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @task
+    def exits_hard():
+        os._exit(42)
+
+    @task
+    def segfaults():
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    @task
+    def eats_memory():
+        held = []
+        while True:
+            held.append(bytearray(os.urandom(1)) * (8 * 1024 * 1024))
+
+    @task(execution_timeout=timedelta(seconds=1))
+    def times_out():
+        time.sleep(60)
+
+    @task
+    def sleeps():
+        print("sleeping now")
+        time.sleep(120)
+
+    @task
+    def leaves_a_daemon():
+        subprocess.Popen(["sleep", "987"], start_new_session=True)
+        print("daemon started")
+
+    @task
+    def speaks():
+        import logging
+
+        log = logging.getLogger("my.logger")
+        for number in range(50):
+            print(f"line {number}")
+        print("to stderr", file=sys.stderr)
+        log.info("logged %s", "properly")
+
+    @task
+    def speaks_slowly():
+        print("first words")
+        while not os.path.exists(os.path.expanduser("~/go-on")):
+            time.sleep(0.05)
+
+    @task
+    def looks_around():
+        import stat
+
+        kinds = {stat.S_IFSOCK: "socket", stat.S_IFIFO: "pipe"}
+        open_fds = {}
+        for fd in range(4096):
+            try:
+                mode = os.fstat(fd).st_mode
+            except OSError:
+                continue
+            open_fds[str(fd)] = kinds.get(stat.S_IFMT(mode), oct(mode))
+        try:
+            with open("/proc/self/environ", "rb") as first:
+                environ_file = first.read().decode(errors="replace")
+        except PermissionError:
+            environ_file = ""
+        return {
+            "fds": open_fds,
+            "environ": dict(os.environ),
+            "environ_file": environ_file,
+            "uid": os.getuid(),
+            "pids": [name for name in os.listdir("/proc") if name.isdigit()],
+            "home": os.path.expanduser("~"),
+        }
+
+    @task
+    def reads_a_variable():
+        return Variable.get("colour")
+
+    @task
+    def reads_a_missing_variable():
+        return Variable.get("nowhere", default="fallback")
+
+    @task
+    def tells_a_secret():
+        from airflow.sdk.log import mask_secret
+
+        mask_secret("hunter2-hunter2")
+        print("the password is hunter2-hunter2")
+        sys.stderr.write("again hunter2-hunter2\n")
+        print("given ahead: s3cr3t-from-plane")
+
+    @task
+    def floods():
+        for _ in range(3000):
+            print("x" * 1000)
+
+    for each in (
+        fails, kills_itself, exits_hard, segfaults, eats_memory, times_out, sleeps, leaves_a_daemon, speaks,
+        speaks_slowly, looks_around, reads_a_variable, reads_a_missing_variable, tells_a_secret, floods,
+    ):  # fmt: skip
+        each()

@@ -1,0 +1,132 @@
+"""How a task ends is told for what it is: state, reason, and a line in its log."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskwire.workload import Limits, Workload
+from tests.support.agent_process import AgentProcess, Works
+from tests.support.fake_gateway import FakeGateway
+
+
+def run(gateway: FakeGateway, works: Works, task_id: str, **options: object) -> tuple[Workload, dict]:
+    work = works.task(dag_id="tried", task_id=task_id, path="tried.py", **options)
+    gateway.give(work)
+    return work, gateway.finished(work)
+
+
+def test_a_task_that_returns_succeeds_with_xcom_and_rendered_fields(
+    agent: AgentProcess, gateway, works
+) -> None:
+    work, state = run(gateway, works, "noop")
+    assert state["state"] == "success"
+    assert state["end_date"]
+    assert "died" not in state
+    (xcom,) = gateway.operations(work, "xcom_set")
+    assert xcom["key"] == "return_value" and xcom["value"] == 1 and xcom["task_id"] == "noop"
+    assert gateway.operations(work, "rendered_fields")
+
+
+def test_a_task_pulls_what_another_pushed(agent: AgentProcess, gateway, works) -> None:
+    run(gateway, works, "produce")
+    work, state = run(gateway, works, "consume")
+    assert state["state"] == "success"
+    assert gateway.operations(work, "xcom_set")[0]["value"] == 6
+    tokens = {token for method, path, _, token, _ in gateway.asked if "produce" in path}
+    assert tokens == {work.task.token}
+
+
+def test_an_exception_fails_or_retries_as_the_context_says(agent: AgentProcess, gateway, works) -> None:
+    work, state = run(gateway, works, "fails", should_retry=True)
+    assert state["state"] == "up_for_retry"
+    failure = gateway.until_logged(work, "Task failed with exception")
+    assert failure["error_detail"][0]["exc_type"] == "ValueError"
+    _, last = run(gateway, works, "fails")
+    assert last["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("task_id", "reason", "detail", "line"),
+    [
+        ("kills_itself", "signal", {"signal": 9}, "Task killed by SIGKILL"),
+        ("segfaults", "signal", {"signal": 11}, "Task killed by SIGSEGV"),
+        ("exits_hard", "exit", {"exit_code": 42}, "exit code 42"),
+    ],
+)
+def test_a_death_is_told(agent: AgentProcess, gateway, works, task_id, reason, detail, line) -> None:
+    work, state = run(gateway, works, task_id)
+    assert state["state"] == "failed"
+    assert state["died"]["reason"] == reason
+    assert detail.items() <= state["died"].items()
+    gateway.until_logged(work, line)
+
+
+def test_a_death_with_tries_left_is_a_retry(agent: AgentProcess, gateway, works) -> None:
+    _, state = run(gateway, works, "kills_itself", should_retry=True)
+    assert state["state"] == "up_for_retry"
+    assert state["died"]["signal"] == 9
+
+
+def test_memory_death_names_the_limit(agent: AgentProcess, gateway, works) -> None:
+    limits = Limits(memory_bytes=300 * 1024 * 1024)
+    work, state = run(gateway, works, "eats_memory", limits=limits)
+    assert state["state"] == "failed"
+    assert state["died"]["reason"] == "memory", state
+    assert state["died"]["limit"] == limits.memory_bytes
+    gateway.until_logged(work, "exceeded memory limit of 300 MiB")
+
+
+def test_execution_timeout_is_the_sdks_own(agent: AgentProcess, gateway, works) -> None:
+    work, state = run(gateway, works, "times_out")
+    assert state["state"] == "failed"
+    assert "died" not in state
+    failure = gateway.until_logged(work, "Task failed with exception")
+    assert failure["error_detail"][0]["exc_type"] == "AirflowTaskTimeout"
+
+
+def test_wall_limit_ends_a_task(agent: AgentProcess, gateway, works) -> None:
+    work, state = run(gateway, works, "sleeps", limits=Limits(wall_seconds=1.0))
+    assert state["state"] == "failed"
+    assert state["died"]["reason"] == "timeout"
+    gateway.until_logged(work, "wall-clock limit")
+
+
+def test_stop_from_a_beat_ends_a_task(agent: AgentProcess, gateway, works) -> None:
+    work = works.task(dag_id="tried", task_id="sleeps", path="tried.py")
+    gateway.give(work)
+    gateway.until_logged(work, "sleeping now")
+    gateway.stop.append((work.id, work.epoch, "cleared by a person"))
+    state = gateway.finished(work)
+    gateway.stop.clear()
+    assert state["died"]["reason"] == "stopped"
+    gateway.until_logged(work, "cleared by a person")
+
+
+def test_an_attempt_of_an_old_epoch_is_fenced_and_killed(agent: AgentProcess, gateway, works) -> None:
+    work = works.task(dag_id="tried", task_id="sleeps", path="tried.py")
+    gateway.give(work)
+    gateway.until_logged(work, "sleeping now")
+    newer = works.task(dag_id="tried", task_id="noop", path="tried.py", epoch=2)
+    gateway.known[work.id] = newer
+    gateway.stop.append((work.id, work.epoch, "superseded"))
+    gateway.until(
+        lambda: not any(id == work.id for beat in gateway.beats[-1:] for _, id, _ in beat.running),
+        "the old epoch to end",
+    )
+    gateway.stop.clear()
+    assert gateway.told.get((work.id, 1)) is None or gateway.told[work.id, 1].state is None
+
+
+def test_a_missing_dag_is_rescheduled_as_airflow_does(agent: AgentProcess, gateway, works) -> None:
+    work = works.task(dag_id="no_such_dag", task_id="noop", path="tried.py")
+    gateway.give(work)
+    assert gateway.finished(work)["state"] == "up_for_reschedule"
+    gateway.until_logged(work, "Dag not found during start up")
+
+
+def test_a_missing_runtime_is_told_in_the_log(agent: AgentProcess, gateway, works) -> None:
+    work = works.task(dag_id="tried", task_id="noop", path="tried.py")
+    work.runtime_digest = "not-built"
+    gateway.give(work)
+    assert gateway.finished(work)["state"] == "failed"
+    gateway.until_logged(work, "must be built first")
