@@ -28,6 +28,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import execute
 from controlplane.secrets.contract import KeyUnavailable, Place, SealBroken
 from domain.ids import uuid7
+from tenants.scope import current_tenant
 
 VERSION = b"\x01"
 KEY_CACHE_SECONDS = 300.0
@@ -69,6 +70,7 @@ class EmbeddedStore:
 
     def seal(self, *, plain: bytes, place: Place) -> bytes:
         """See the contract. Makes the tenant's first data key if it has none."""
+        _require_scope(place)
         key_id, cipher = self._newest(place.tenant_id)
         head = VERSION + key_id.bytes
         nonce = os.urandom(_NONCE)
@@ -76,6 +78,7 @@ class EmbeddedStore:
 
     def open(self, *, sealed: bytes, place: Place) -> bytes:
         """See the contract."""
+        _require_scope(place)
         if sealed[:1] != VERSION or len(sealed) < _HEAD + _NONCE + _TAG:
             raise SealBroken(f"{place.table} {place.row_id}: not an envelope this release can read")
         head, nonce, body = sealed[:_HEAD], sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :]
@@ -133,6 +136,12 @@ class EmbeddedStore:
             return AESGCM(self._kek.cipher.decrypt(nonce, body, _wrap_bound(tenant_id, key_id)))
         except (InvalidTag, ValueError):
             raise SealBroken(f"data key {key_id} was changed, or belongs to another tenant") from None
+
+
+def _require_scope(place: Place) -> None:
+    # Keys in memory know no row-level security: without this, a known key would open in any scope or none.
+    if current_tenant() != str(place.tenant_id):
+        raise SealBroken(f"{place.table} {place.row_id}: opened outside the scope of its tenant")
 
 
 def _wrap_bound(tenant_id: UUID, key_id: UUID) -> bytes:
