@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from taskwire.parsing import FileParse
 
 REPOSITORY = Path(__file__).parents[2]

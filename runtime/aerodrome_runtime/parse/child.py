@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import resource
+import sys
 import time
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def parse_file(*, bundle_root: Path, path: str, timeout_seconds: float | None = 
     filename = os.path.normpath(root / path)
     if not filename.startswith(f"{root}{os.sep}"):
         raise PathOutsideBundle(f"{path!r} is not a file of the bundle")
+    sys.dont_write_bytecode = True
     if timeout_seconds is not None:
         os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = str(timeout_seconds)
     reads = Reads(bundle_root=str(root), search_paths=bundle_paths(bundle_root=root))

@@ -55,7 +55,10 @@ def test_what_was_looked_for_in_vain_counts_too(runtime: AirflowRuntime, tmp_pat
 
 def test_listed_folders(runtime: AirflowRuntime, tmp_path: Path) -> None:
     write(tmp_path, {"dags/tables/a.yml": "", "dags/more/b.yml": "", "dags/quiet/c.yml": ""})
-    text = HEAD + "glob.glob(str(HERE / 'tables/*.yml'))\nos.listdir(HERE.parent)\nsorted(HERE.joinpath('more').iterdir())\n"
+    text = (
+        HEAD
+        + "glob.glob(str(HERE / 'tables/*.yml'))\nos.listdir(HERE.parent)\nsorted(HERE.joinpath('more').iterdir())\n"
+    )
     told = runtime.parse_text(bundle=tmp_path, text=text)
     assert told.listed_folders == [".", "dags/more", "dags/tables"]
 
@@ -85,5 +88,7 @@ def test_template_files_are_dependencies(runtime: AirflowRuntime, tmp_path: Path
 def test_files_outside_the_bundle_are_no_dependencies(runtime: AirflowRuntime, tmp_path: Path) -> None:
     outside = tmp_path / "outside.json"
     outside.write_text("{}")
-    told = runtime.parse_text(bundle=tmp_path / "bundle", text=HEAD + f"open({str(outside)!r}).read()\nd = DAG('d')\n")
+    told = runtime.parse_text(
+        bundle=tmp_path / "bundle", text=HEAD + f"open({str(outside)!r}).read()\nd = DAG('d')\n"
+    )
     assert set(told.dependencies) == {"dags/file.py"}

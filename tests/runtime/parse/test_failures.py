@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from taskwire.parsing import ImportFailure
 
+from taskwire.parsing import ImportFailure
 from tests.support.airflow_runtime import AirflowRuntime, RunFailed, write
 
 HEAD = "from airflow.sdk import DAG, task\nfrom airflow.providers.standard.operators.empty import EmptyOperator\n"
@@ -26,7 +26,12 @@ def failure(runtime: AirflowRuntime, bundle: Path, text: str) -> ImportFailure:
         ("import no_such_thing\n", "exception", 3, "No module named 'no_such_thing'"),
         ("DAG('not a valid id')\n", "exception", 3, "alphanumeric characters"),
         ("d = DAG('d', schedule='61 * * * *')\n", "invalid", 3, "AirflowTimetableInvalid"),
-        ("a = DAG('d')\nb = DAG('d', schedule='@daily')\n", "duplicate", 4, "2 DAGs of this file have the dag_id 'd'"),
+        (
+            "a = DAG('d')\nb = DAG('d', schedule='@daily')\n",
+            "duplicate",
+            4,
+            "2 DAGs of this file have the dag_id 'd'",
+        ),
     ],
 )
 def test_kind_line_and_message(
@@ -74,7 +79,9 @@ def test_the_line_is_the_authors_also_below_a_helper(runtime: AirflowRuntime, tm
 
 
 def test_one_bad_dag_leaves_the_others(runtime: AirflowRuntime, tmp_path: Path) -> None:
-    told = runtime.parse_text(bundle=tmp_path, text=HEAD + "a = DAG('good')\nb = DAG('bad', schedule='nonsense')\n")
+    told = runtime.parse_text(
+        bundle=tmp_path, text=HEAD + "a = DAG('good')\nb = DAG('bad', schedule='nonsense')\n"
+    )
     assert [dag.dag_id for dag in told.dags] == ["good"]
     assert [(each.kind, each.line) for each in told.failures] == [("invalid", 4)]
 
@@ -88,7 +95,10 @@ def test_an_argument_of_a_wrong_type_is_told(runtime: AirflowRuntime, tmp_path: 
 @pytest.mark.parametrize(
     ("statement", "requirement"),
     [
-        ("from airflow.providers.postgres.hooks.postgres import PostgresHook", "apache-airflow-providers-postgres"),
+        (
+            "from airflow.providers.postgres.hooks.postgres import PostgresHook",
+            "apache-airflow-providers-postgres",
+        ),
         ("import airflow.providers.apache.spark.hooks", "apache-airflow-providers-apache-spark"),
         ("from airflow.providers.cncf.kubernetes import secret", "apache-airflow-providers-cncf-kubernetes"),
         ("from airflow.operators.mysql_operator import MySqlOperator", "apache-airflow-providers-mysql"),

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 from taskwire.parsing import Finding
-
 from tests.support.airflow_runtime import AirflowRuntime, write
 
 
@@ -17,7 +16,9 @@ def test_a_deprecated_import_has_line_and_modern_spelling(runtime: AirflowRuntim
     assert found.hint == "from airflow.providers.standard.operators.bash import BashOperator"
 
 
-def test_a_warning_of_the_authors_own_helper_is_at_the_helper(runtime: AirflowRuntime, tmp_path: Path) -> None:
+def test_a_warning_of_the_authors_own_helper_is_at_the_helper(
+    runtime: AirflowRuntime, tmp_path: Path
+) -> None:
     write(tmp_path, {"dags/helper.py": "import warnings\n\nwarnings.warn('old', DeprecationWarning)\n"})
     (found,) = findings(runtime, tmp_path, "import helper\n")
     assert (found.code, found.path, found.line) == ("AERO-WARN-DeprecationWarning", "dags/helper.py", 3)
