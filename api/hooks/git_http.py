@@ -9,15 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import Any
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
+from api.request_body import body_reader
 from controlplane.bundles import http_backend, sideband
 from controlplane.bundles.feedback import tell
-from controlplane.bundles.http_backend import GitRequest, RequestTooLarge, spool_body
+from controlplane.bundles.http_backend import GitRequest
 from controlplane.bundles.limits import configured_limits
 from controlplane.bundles.receive import Received, chosen_branch, publish_head, reconcile
 from controlplane.bundles.repository import (
@@ -28,6 +28,7 @@ from controlplane.bundles.repository import (
     open_repository,
     read_heads,
 )
+from controlplane.bundles.spool import BodyTooLarge, spool_body
 from controlplane.foundation.clock import utc_now
 from tenants.permissions import PERMISSIONS
 from tenants.tokens import TokenSubject, verify_token
@@ -61,7 +62,7 @@ def git_remote(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
         if service == FETCH:
             return _relay(_ask(request, subject, path, most=_FETCH_BODY_BYTES))
         return _push(request, subject, path)
-    except RequestTooLarge as error:
+    except BodyTooLarge as error:
         return _text(413, str(error))
 
 
@@ -69,7 +70,7 @@ def _push(request: HttpRequest, subject: TokenSubject, path: str) -> HttpRespons
     tenant_id = subject.tenant_id
     repository = open_repository(tenant_id=tenant_id)
     limits = configured_limits()
-    with spool_body(read=_reader(request), most=limits.total_bytes)[0] as body:
+    with spool_body(read=body_reader(request), most=limits.total_bytes)[0] as body:
         size = body.seek(0, 2)
         body.seek(0)
         chosen = chosen_branch(tenant_id=tenant_id)
@@ -136,7 +137,7 @@ def _ask(request: HttpRequest, subject: TokenSubject, path: str, most: int = 0) 
     chosen = chosen_branch(tenant_id=subject.tenant_id)
     repository = open_repository(tenant_id=subject.tenant_id)
     query = request.META.get("QUERY_STRING", "")
-    body, size = spool_body(read=_reader(request), most=most) if request.method == "POST" else (None, 0)
+    body, size = spool_body(read=body_reader(request), most=most) if request.method == "POST" else (None, 0)
     try:
         asked = GitRequest(str(request.method), path, query, _headers(request), body, size)
         return http_backend.answer(
@@ -175,23 +176,6 @@ def _subject(request: HttpRequest, slug: str) -> TokenSubject | None:
 
 def _headers(request: HttpRequest) -> dict[str, str]:
     return {name: request.headers[name] for name in _HEADERS if name in request.headers}
-
-
-def _reader(request: HttpRequest) -> Any:
-    """The body as the server gives it: Django's own reading needs a Content-Length, which chunked and HTTP/2
-    requests may not have. A server that does not end the stream itself is read up to the length it named."""
-    stream = request.META["wsgi.input"]
-    if request.META.get("wsgi.input_terminated"):
-        return stream.read
-    left = int(request.META.get("CONTENT_LENGTH") or 0)
-
-    def read(most: int) -> bytes:
-        nonlocal left
-        chunk: bytes = stream.read(min(most, left)) if left else b""
-        left -= len(chunk)
-        return chunk
-
-    return read
 
 
 def _text(status: int, message: str) -> HttpResponse:

@@ -7,8 +7,7 @@ size is known, and git reads a plain file. Source: git-http-backend(1), RFC 3875
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,16 +15,9 @@ from typing import IO
 from controlplane.bundles.check_push import hook_variables
 from controlplane.bundles.git import git_environment
 from controlplane.bundles.limits import Limits
-from controlplane.bundles.refusal import size_text
 from controlplane.bundles.repository import hooks_folder
 
 _CHUNK = 1 << 16
-_IN_MEMORY = 1 << 20
-_SLACK_BYTES = 1 << 20
-
-
-class RequestTooLarge(ValueError):
-    """The body is larger than a bundle may be."""
 
 
 class BackendFailed(RuntimeError):
@@ -72,23 +64,6 @@ class GitAnswer:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait()
-
-
-def spool_body(*, read: Callable[[int], bytes], most: int) -> tuple[IO[bytes], int]:
-    """The body in a temporary file, and its size. Raises `RequestTooLarge` at `most` bytes (and some slack)."""
-    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  the caller closes it
-    size = 0
-    while chunk := read(_CHUNK):
-        size += len(chunk)
-        if size > most + _SLACK_BYTES:
-            spool.close()
-            raise RequestTooLarge(
-                f"the push is larger than {size_text(most)}; keep data in object storage, and if large files "
-                "are in older commits, remove them from the history"
-            )
-        spool.write(chunk)
-    spool.seek(0)
-    return spool, size
 
 
 def answer(
@@ -164,7 +139,8 @@ def _as_file(body: IO[bytes] | None) -> IO[bytes] | int:
 
 def _read_headers(process: subprocess.Popen[bytes]) -> GitAnswer:
     assert process.stdout is not None
-    status, headers = 200, {}
+    status = 200
+    headers: dict[str, str] = {}
     while True:
         line = process.stdout.readline(1 << 14)
         if line in (b"\r\n", b"\n"):

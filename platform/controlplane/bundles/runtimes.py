@@ -102,7 +102,9 @@ def store_built(
 
 def is_ready(*, runtime_id: UUID | None, using: str = "default") -> bool:
     """Whether code can run in it now."""
-    return Runtime.objects.using(using).filter(id=runtime_id, state="ready").exists()
+    return (
+        runtime_id is not None and Runtime.objects.using(using).filter(id=runtime_id, state="ready").exists()
+    )
 
 
 def _ask(*, kind: str, ref: UUID, now: datetime, using: str) -> None:

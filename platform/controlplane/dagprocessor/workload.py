@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from controlplane.dagprocessor.plan import plan_parse
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.runtime import Runtime
@@ -51,5 +53,5 @@ def build_workload(*, runtime: Runtime, using: str = "default") -> Workload:
     )
 
 
-def _slug(tenant_id: object, using: str) -> str:
+def _slug(tenant_id: UUID, using: str) -> str:
     return Tenant.objects.using(using).values_list("slug", flat=True).get(id=tenant_id)
