@@ -131,18 +131,28 @@ def _copy(binaries: PostgresBinaries, target: Path) -> None:
     (root / "bin").mkdir(parents=True)
     for name in PROGRAMS:
         if (binaries.root / "bin" / name).exists():
-            shutil.copy2(binaries.root / "bin" / name, root / "bin" / name)
+            _place(str(binaries.root / "bin" / name), str(root / "bin" / name))
     for part in ("lib", "share"):
-        shutil.copytree(binaries.root / part, root / part, symlinks=True)
+        shutil.copytree(binaries.root / part, root / part, symlinks=True, copy_function=_place)
     if binaries.libraries:
-        shutil.copytree(binaries.libraries, work / binaries.libraries.name, symlinks=True)
-    for folder, _, files in os.walk(work):
+        beside = work / binaries.libraries.name
+        shutil.copytree(binaries.libraries, beside, symlinks=True, copy_function=_place)
+    for folder, _, _ in os.walk(work):
         Path(folder).chmod(0o755)
-        for name in files:
-            path = Path(folder, name)
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode & 0o755 | 0o444)
     try:
         work.rename(target)
     except OSError:
         shutil.rmtree(work)  # another start was first
+
+
+def _place(source: str, target: str) -> None:
+    """The file under a second name where all may read it already and the disk is the same; else a copy."""
+    mode = Path(source).stat().st_mode
+    if mode & 0o004:
+        try:
+            os.link(source, target)
+            return
+        except OSError:
+            pass  # another disk, or a file system without links
+    shutil.copyfile(source, target)
+    Path(target).chmod(mode & 0o755 | 0o444 | (0o011 if mode & 0o100 else 0))
