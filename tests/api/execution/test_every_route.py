@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from api.execution.gate import Rule
 from api.execution.urls import urlpatterns
-from controlplane.execution import tokens
+from controlplane.execution import attempts, tokens
 from controlplane.execution.attempts import SETTLING_SECONDS, Stage
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.task_instance import TaskInstance
@@ -224,3 +225,19 @@ def test_rules_of_writing_routes() -> None:
     ]
     assert writing == []
     assert len(ROUTES) > 40
+
+
+def test_control_without_the_comparison_a_superseded_try_writes(
+    victim: Try, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What refuses above is the comparison with the row, and nothing else on the way."""
+    newer = victim.end("up_for_retry").again().start()
+    door, path, body = victim.door(), "variables/threshold", {"val": "written"}
+    assert door.call("PUT", path, body).status == 403
+
+    def believe(*, claims: tokens.Claims, stage: Stage, now: Any) -> attempts.Attempt:
+        return attempts.find_attempt(claims=replace(claims, epoch=newer.epoch), stage=stage, now=now)
+
+    monkeypatch.setattr("api.execution.gate.find_attempt", believe)
+    assert door.call("PUT", path, body).status == 201
+    assert newer.door().get(path)["value"] == "written"
