@@ -80,7 +80,7 @@ def _modern(kwargs: dict[str, Any]) -> dict[str, Any]:
             value = told.pop(old)
             if value is not None and told.get("schedule") is not None:
                 raise TypeError(
-                    f"DAG takes one of schedule=, schedule_interval= and timetable=; {old}= is one too many"
+                    f"DAG takes only one of schedule=, schedule_interval= and timetable=: drop {old}="
                 )
             told["schedule"] = value if told.get("schedule") is None else told["schedule"]
             uses.record(code=old.replace("_", "-"), message=f"{old}= is Airflow 2's", hint="schedule=")

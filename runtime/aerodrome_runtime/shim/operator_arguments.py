@@ -31,7 +31,7 @@ class_renames: dict[type, dict[str, str]] = {}
 def modern_arguments(arguments: dict[str, Any], *, where: str, is_repeated: bool = False) -> dict[str, Any]:
     """`arguments` in today's spelling, each change recorded; the very same object when nothing changes.
 
-    `is_repeated`: these are default arguments that were looked at before, where the DAG took them.
+    `is_repeated`: these were looked at before, by the DAG that took them as defaults or by `@task`.
     """
     if arguments.keys().isdisjoint(_WATCHED):
         return arguments
@@ -111,7 +111,8 @@ def around_init(original: Any, modern: Callable[[Any, dict[str, Any]], dict[str,
 
 
 def _modern_init(operator: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    told = modern_arguments(kwargs, where=type(operator).__name__)
+    is_decorated = hasattr(type(operator), "custom_operator_name")
+    told = modern_arguments(kwargs, where=type(operator).__name__, is_repeated=is_decorated)
     if told.get("default_args"):
         defaults = modern_arguments(told["default_args"], where="default_args", is_repeated=True)
         told = {**told, "default_args": defaults}
