@@ -30,5 +30,10 @@ class Command(BaseCommand):
         if options["host"]:
             where = {"host": options["host"], "port": options["port"]}
         uvicorn.run(
-            Gateway(token=token), **where, access_log=False, log_level="warning", timeout_keep_alive=120
+            Gateway(token=token),
+            **where,
+            access_log=False,
+            log_level="warning",
+            timeout_keep_alive=120,
+            timeout_graceful_shutdown=2,  # a claim that waits for work would hold the stop for its whole poll
         )
