@@ -62,10 +62,12 @@ class Watched:
 
 
 @contextmanager
-def watched(kind: str, place: Path) -> Iterator[Watched]:
+def watched(kind: str, place: Path, *, inherit: tuple[str, ...] = ()) -> Iterator[Watched]:
+    """Runs it for the block. ``inherit``: beginnings of variable names that it also gets."""
     environment = {
         "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"),
         "PYTHONPATH": f"{_ROOT / 'platform'}:{_ROOT}",
+        **{name: value for name, value in os.environ.items() if inherit and name.startswith(inherit)},
     }  # fmt: skip
     command = [sys.executable, str(_PROGRAM), kind, str(place)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as child:
