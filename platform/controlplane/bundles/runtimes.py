@@ -79,6 +79,7 @@ def store_built(
         raise RuntimeUnknown(f"this tenant has no runtime {runtime_id}")
     if runtime.state not in {"queued", "building"}:
         return
+    Workload.objects.using(using).filter(kind="build", ref=runtime.id).delete()
     runtime.state = "ready" if ok else "failed"
     runtime.message = message.replace("\0", "")[:4000]
     runtime.log = log.replace("\0", "")[-MOST_LOG:]

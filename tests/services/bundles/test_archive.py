@@ -34,7 +34,9 @@ def zip_of(members: Names, mode: int = 0o100644, method: int = zipfile.ZIP_DEFLA
     return out.getvalue()
 
 
-def tar_of(members: Names, kind: bytes = tarfile.REGTYPE, link: str = "", how: int = tarfile.PAX_FORMAT) -> bytes:
+def tar_of(
+    members: Names, kind: bytes = tarfile.REGTYPE, link: str = "", how: int = tarfile.PAX_FORMAT
+) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=how) as archive:
         for name, content in members:
@@ -75,7 +77,10 @@ def test_plain_files_are_read(make: Callable[[Names], bytes]) -> None:
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_folder_around_everything_is_taken_off(make: Callable[[Names], bytes]) -> None:
-    assert read(make([("repo-main/dags/a.py", b"1"), ("repo-main/README", b"2")])).keys() == {"dags/a.py", "README"}
+    assert read(make([("repo-main/dags/a.py", b"1"), ("repo-main/README", b"2")])).keys() == {
+        "dags/a.py",
+        "README",
+    }
     assert read(make([("dags/a.py", b"1"), ("dags/b.py", b"2")])).keys() == {"dags/a.py", "dags/b.py"}
 
 
@@ -193,7 +198,9 @@ def test_a_directory_that_would_fill_memory_is_refused() -> None:
     assert "table of contents" in refused(many).reason
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\x1f\x8b\x08\0", b"7z\xbc\xaf"])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\x1f\x8b\x08\0", b"7z\xbc\xaf"]
+)
 def test_what_is_no_archive_is_refused(data: bytes) -> None:
     refused(data)
 
@@ -206,7 +213,9 @@ def test_an_empty_archive_has_no_files() -> None:
 @given(st.data())
 def test_a_damaged_archive_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
     make = data.draw(st.sampled_from(MAKERS))
-    whole = bytearray(make([("dags/a.py", b"print(1)" * 40), ("b/" * 60 + "c.txt", b"y" * 700), ("d.bin", b"")]))
+    whole = bytearray(
+        make([("dags/a.py", b"print(1)" * 40), ("b/" * 60 + "c.txt", b"y" * 700), ("d.bin", b"")])
+    )
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(whole)))
