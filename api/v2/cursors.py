@@ -47,9 +47,10 @@ def cursor_page(
     total = rows.order_by()[:COUNT_LIMIT].count()
     backwards = cursor.startswith("~")
     found = ordered(rows, columns, backwards=backwards)
-    if cursor:
-        found = found.filter(_behind(columns, _decode(cursor.removeprefix("~"), len(columns)), backwards))
+    values = _decode(cursor.removeprefix("~"), len(columns)) if cursor else None
     try:
+        if values is not None:
+            found = found.filter(_behind(columns, values, backwards))
         fetched = list(found[: limit + 1])
     except (ValueError, TypeError, ValidationError) as error:
         raise Refusal(400, "Invalid cursor token") from error

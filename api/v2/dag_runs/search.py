@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet, TextField
+from django.db.models import DurationField, ExpressionWrapper, F, FloatField, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce, Extract
 
 from api.v2.listing import any_of, patterns, within
@@ -37,7 +37,7 @@ def all_runs() -> QuerySet[DagRun]:
     length = ExpressionWrapper(F("end_date") - F("start_date"), output_field=DurationField())
     rows = DagRun.objects.select_related("bundle_version")
     return rows.annotate(
-        seconds=Extract(length, "epoch"),
+        seconds=Extract(length, "epoch", output_field=FloatField()),
         changed_at=Coalesce("end_date", "last_scheduling_decision", "start_date", "queued_at"),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, FloatField, QuerySet
 from django.db.models.functions import Coalesce, Extract
 
 from api.v2.dag_runs.search import chosen
@@ -42,7 +42,7 @@ def all_instances() -> QuerySet[TaskInstance]:
     length = ExpressionWrapper(F("end_date") - F("start_date"), output_field=DurationField())
     rows = TaskInstance.objects.select_related("dag_run")
     changed = Coalesce("end_date", "last_heartbeat_at", "start_date", "queued_at", "scheduled_at")
-    return rows.annotate(seconds=Extract(length, "epoch"), changed_at=changed)
+    return rows.annotate(seconds=Extract(length, "epoch", output_field=FloatField()), changed_at=changed)
 
 
 def search_instances(rows: QuerySet[TaskInstance], query: Query, *, now: datetime) -> QuerySet[TaskInstance]:
