@@ -22,7 +22,7 @@ def runtime_path() -> Path:
         python = Path(named)
         assert python.is_file(), f"AERODROME_TEST_RUNTIME={named} is no interpreter"
         return python.parents[1]
-    from tests.support.test_runtime import build_test_runtime
+    from tests.support.built_runtime import build_test_runtime
 
     return build_test_runtime()
 

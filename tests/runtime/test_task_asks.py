@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.agent_process import AgentProcess
+from tests.support.agent_process import AgentProcess, Works
 
 
 def test_a_variable_is_fetched_with_the_attempts_token(agent: AgentProcess, gateway, works) -> None:
@@ -40,3 +40,21 @@ def test_what_was_written_is_committed_before_the_next_question(agent: AgentProc
     gateway.give(work)
     gateway.finished(work)
     assert len(gateway.report_batches) - before >= 2
+
+
+def test_a_file_that_asks_at_import_is_loaded_with_its_task(agent: AgentProcess, gateway) -> None:
+    """Loaded ahead there is nobody to answer; the task loads the file again with its own right."""
+    dag = (
+        "from airflow.sdk import DAG, Variable, task\nNAME = Variable.get('suffix')\n"
+        "with DAG('asks', schedule=None):\n    @task(task_id='say_' + NAME)\n    def say():\n"
+        "        return NAME\n    say()\n"
+    )
+    gateway.answers["GET", "variables/suffix"] = (200, {"key": "suffix", "value": "blue"})
+    works = Works(gateway, {"dags.py": dag})
+    work = works.task(dag_id="asks", task_id="say_blue")
+    gateway.give(work)
+    assert gateway.finished(work)["state"] == "success", gateway.log_events(work)
+    assert gateway.operations(work, "xcom_set")[0]["value"] == "blue"
+    assert {token for _, path, _, token, _ in gateway.asked if path == "variables/suffix"} == {
+        work.task.token
+    }

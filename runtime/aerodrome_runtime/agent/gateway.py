@@ -83,6 +83,8 @@ class Gateway:
             async with self._http.get(
                 f"{self._url}/agent/v1/bundles/{digest}", timeout=aiohttp.ClientTimeout(total=600)
             ) as response:
+                if response.status == 404:
+                    raise GatewayRefused(status=404, message=f"there is no bundle {digest}")
                 await _check(response)
                 with target.open("wb") as out:
                     async for chunk in response.content.iter_chunked(1 << 20):

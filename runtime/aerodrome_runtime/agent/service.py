@@ -10,6 +10,7 @@ import msgspec
 
 from aerodrome_runtime.agent.attempt import Attempt
 from aerodrome_runtime.agent.beating import beat_for_ever
+from aerodrome_runtime.agent.build import Builder
 from aerodrome_runtime.agent.bundles import Bundles
 from aerodrome_runtime.agent.claiming import Slots, claim_for_ever
 from aerodrome_runtime.agent.configuration import Settings
@@ -30,6 +31,7 @@ from aerodrome_runtime.agent.tasklog import CAP_BYTES, TaskLog
 from aerodrome_runtime.agent.zygotes import BaseZygotes
 from aerodrome_runtime.jail.level import Level
 from taskwire.agent import BeatResult, Operation
+from taskwire.parsing import ParseReport
 from taskwire.workload import Workload
 
 log = logging.getLogger("aerodrome.agent")
@@ -72,6 +74,7 @@ class Agent:
             confinement=self.confinement,
             runtimes=self.runtimes,
         )
+        self.builder = Builder(runtimes=self.runtimes, uv=settings.uv)
         self.slots = Slots(settings.slots)
         self.other_slots = Slots(PARSE_SLOTS)
         self.attempts: dict[tuple[str, int], Attempt] = {}
@@ -184,7 +187,12 @@ class Agent:
                 runtimes=self.runtimes,
             )
             return
-        operation = await self._other(work)
+        try:
+            operation = await self._other(work)
+        except Exception as error:
+            # Whatever broke here, the control plane must not wait for an answer that never comes.
+            log.exception("%s %s e%s broke the agent's own code", work.kind, work.id, work.epoch)
+            operation = _broken(work, f"the agent failed: {type(error).__name__}: {error}")
         verdict = await self.reporter.submit(
             id=work.id, tenant_id=work.tenant_id, epoch=work.epoch, operations=[operation]
         )
@@ -195,5 +203,27 @@ class Agent:
         if work.kind == "parse" and work.parse is not None:
             report = await self.parsers.run(order=work.parse, tenant=work.tenant)
             return Operation(kind="parsed", body=msgspec.to_builtins(report))
+        if work.kind == "build" and work.build is not None:
+            built = await self.builder.run(work.build)
+            body = {
+                "runtime_digest": work.build.runtime_digest,
+                "ok": built.ok,
+                "message": built.message,
+                "log": built.log,
+            }
+            return Operation(kind="built", body=body)
         log.error("%s: this agent does not know workloads of kind %r", work.id, work.kind)
         return Operation(kind="handed_back")
+
+
+def _broken(work: Workload, message: str) -> Operation:
+    if work.kind == "parse" and work.parse is not None:
+        report = ParseReport(
+            bundle_digest=work.parse.bundle_digest,
+            runtime_digest=work.parse.runtime_digest,
+            failure=message,
+        )
+        return Operation(kind="parsed", body=msgspec.to_builtins(report))
+    digest = work.build.runtime_digest if work.build is not None else ""
+    body = {"runtime_digest": digest, "ok": False, "message": message, "log": ""}
+    return Operation(kind="built", body=body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from aerodrome_runtime.agent.attempt import Attempt
@@ -11,6 +12,8 @@ from aerodrome_runtime.agent.runtimes import RuntimeMissing, find_runtime
 from aerodrome_runtime.agent.shipping import Shipper
 from aerodrome_runtime.agent.spares import Key, SpareFailed, Spares
 from aerodrome_runtime.agent.unpack import BundleHostile
+
+log = logging.getLogger("aerodrome.agent")
 
 
 async def run_task(
@@ -49,6 +52,10 @@ async def run_task(
             GatewayUnreachable,
         ) as error:
             await attempt.cannot_start(str(error))
+            return
+        except Exception as error:
+            log.exception("%s e%s could not be started", work.id, work.epoch)
+            await attempt.cannot_start(f"{type(error).__name__}: {error}")
             return
         try:
             await attempt.run(spare, lambda: spares.memory_killed(spare))

@@ -76,7 +76,9 @@ def _forget_plugins() -> None:
     plugins_manager.get_hook_lineage_readers_plugins.cache_clear()
     listener.get_listener_manager.cache_clear()
     module_loading._get_grouped_entry_points.cache_clear()
+    # The singleton's own flag, or the next one would skip its initialisation.
     ProvidersManagerTaskRuntime._instance = None
+    ProvidersManagerTaskRuntime._initialized = False
 
 
 def block_orm() -> None:

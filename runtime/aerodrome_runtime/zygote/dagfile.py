@@ -35,11 +35,48 @@ class UnpackedBundle(BaseDagBundle):
 class Loaded:
     """One parsed DAG file: Airflow's own bag, the bundle, and how long it took."""
 
-    def __init__(self, *, place: Place, bundle: UnpackedBundle, bag: Any, seconds: float) -> None:
+    def __init__(
+        self, *, place: Place, bundle: UnpackedBundle, bag: Any, seconds: float, asked: bool = False
+    ) -> None:
         self.place = place
         self.bundle = bundle
         self.bag = bag
         self.seconds = seconds
+        self.asked = asked
+        """The file asked for a Variable, a Connection or the like while it was loaded ahead of its task."""
+
+
+class AskedAheadOfTask(RuntimeError):
+    """A DAG file asks the control plane something at import, and no task is there whose right it could use."""
+
+
+class _NobodyThere:
+    """Stands where the supervisor will be: notes that it was asked, and refuses."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def send(self, msg: Any) -> Any:
+        self.asked = True
+        raise AskedAheadOfTask(f"{type(msg).__name__} asked while the file was loaded ahead of its task")
+
+    async def asend(self, msg: Any) -> Any:
+        return self.send(msg)
+
+
+def load_ahead(place: Place) -> Loaded:
+    """Load before there is a task. What the file asks for meanwhile is refused, and `asked` is set: then the
+    task loads the file again, when there is somebody to answer."""
+    from airflow.sdk.execution_time import task_runner
+
+    nobody = _NobodyThere()
+    task_runner.SUPERVISOR_COMMS = nobody
+    try:
+        file = load(place)
+    finally:
+        del task_runner.SUPERVISOR_COMMS
+    file.asked = nobody.asked
+    return file
 
 
 def load(place: Place) -> Loaded:

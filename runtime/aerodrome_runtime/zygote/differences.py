@@ -1,7 +1,8 @@
 """The places where a warm child is not Airflow's own child. `task_runner.main()` itself runs unchanged.
 
 1. `parse` looks the DAG up in the file loaded ahead, instead of fetching a bundle and parsing it in the
-   critical path; a file that asks for it (`fresh_parse`) is parsed again, inside the parsing context.
+   critical path; a file that says so (`fresh_parse`), or that asked for a Variable or Connection while it was
+   loaded ahead, is parsed again, inside the parsing context.
 2. `get_startup_details` also takes from the same frame what is ours (`aerodrome`: title, fresh_parse).
 3. `BundleVersionLock` does nothing: the agent keeps an unpacked bundle as long as anything runs from it.
 4. `setproctitle` gives the title of the order instead of `airflow worker -- <id>`.
@@ -61,7 +62,7 @@ def parse(what: Any, log: Any) -> Any:
     file = loaded
     if file is None:
         raise RuntimeError("no DAG file was loaded into this child")
-    if ours.get("fresh_parse"):
+    if ours.get("fresh_parse") or file.asked:
         file = dagfile.load(file.place)
     bundle_info = what.bundle_info
     task_runner._verify_bundle_access(file.bundle, log)

@@ -35,7 +35,7 @@ def run_loaded(order: Fork, *, load: bool) -> NoReturn:
         adopt.runtime(order.place)
         # Airflow parses with the ORM blocked as well: `_fork_main` blocks before `main()` parses.
         adopt.block_orm()
-        differences.loaded = dagfile.load(order.place)
+        differences.loaded = dagfile.load_ahead(order.place)
         # Airflow's importer leaves a Python handler for SIGSEGV; a real fault would then spin for ever.
         signal.signal(signal.SIGSEGV, signal.SIG_DFL)
     if hasattr(atexit, "_clear"):
