@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from aerodrome_runtime.parse.asked import Answer, Asked
 from taskwire.dagspec import DagSpec
 from taskwire.parsing import FileParse, ImportFailure
 
@@ -23,12 +24,15 @@ class PathOutsideBundle(ValueError):
     """The file to parse is not inside the bundle."""
 
 
-def parse_file(*, bundle_root: Path, path: str, timeout_seconds: float | None = None) -> FileParse:
+def parse_file(
+    *, bundle_root: Path, path: str, timeout_seconds: float | None = None, answer: Answer | None = None
+) -> FileParse:
     """Load `path` (POSIX, relative to `bundle_root`) and tell its DAGs, failures, findings and reads.
 
     `timeout_seconds` bounds the import by an alarm, so that an endless loop is told with its line; the caller
-    keeps a harder bound of its own. Raises `PathOutsideBundle`; whatever the file itself does is a failure in
-    the result, not an exception.
+    keeps a harder bound of its own. `answer` serves what the file asks of the SDK's supervisor while it is
+    imported (Variables, connections); without it nothing is found. Raises `PathOutsideBundle`; whatever the
+    file itself does is a failure in the result, not an exception.
     """
     from aerodrome_runtime.parse.load import load_dags
     from aerodrome_runtime.parse.paths import add_bundle_paths, bundle_paths
@@ -49,13 +53,14 @@ def parse_file(*, bundle_root: Path, path: str, timeout_seconds: float | None = 
     warned = Warned(bundle_root=str(root))
     add_bundle_paths(bundle_root=root)
     uses.begin(bundle_root=str(root))
-    with reads, warned:
+    asked = Asked(answer=answer)
+    with asked, reads, warned:
         loaded = load_dags(bundle_root=root, path=path)
     reads.add(filename)
     dags, failures = _translate(loaded.dags, loaded.filelocs, str(root))
     failures = [*_failures(loaded.errors, path, str(root)), *failures]
     dependencies = reads.digests()
-    findings = [*uses.end(), *warned.findings]
+    findings = [*uses.end(), *warned.findings, *asked.findings]
     findings += context_uses(
         bundle_root=str(root), paths=[name for name, digest in dependencies.items() if digest]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from aerodrome_runtime.parse.missing import requirement_hint
+from aerodrome_runtime.parse.wayout import way_out
 from taskwire.parsing import ImportFailure
 
 _KINDS = {
@@ -23,7 +23,7 @@ def import_failure(
 ) -> ImportFailure:
     """`error`, raised while the bundle file `path` was loaded. `kind` overrides what its type says, and `line`
     tells what a traceback without the author's own frames cannot."""
-    hint = requirement_hint(error=error)
+    hint = way_out(error=error)
     message = _one_line(error, bundle_root)
     stacktrace = _stacktrace(error, bundle_root)
     if hint:
@@ -39,10 +39,14 @@ def import_failure(
 
 
 def author_line(*, error: BaseException, filename: str) -> int:
-    """The line of `filename` that led to `error`; 0 when the file has no part in it."""
+    """The line of `filename` that led to `error`; 0 when the file (or what is zipped in it) has no part in it."""
     if isinstance(error, SyntaxError) and error.filename == filename:
         return error.lineno or 0
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == filename or frame.filename.startswith(f"{filename}/")
+    ]
     if frames:
         return frames[-1].lineno or 0
     inner = error.__cause__ or error.__context__

@@ -9,6 +9,7 @@ from pathlib import Path
 
 _MODULES = (
     "airflow.dag_processing.importers.python_importer",
+    "airflow.sdk.execution_time.task_runner",
     "airflow.providers.standard.decorators.python",
     "airflow.providers.standard.operators.bash",
     "airflow.providers.standard.operators.empty",

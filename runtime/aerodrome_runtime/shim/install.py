@@ -19,7 +19,13 @@ def install() -> None:
     if _is_installed:
         return
     _is_installed = True
-    from aerodrome_runtime.shim import context_values, dag_arguments, operator_arguments, provider_arguments
+    from aerodrome_runtime.shim import (
+        context_values,
+        dag_arguments,
+        operator_arguments,
+        provider_arguments,
+        variables,
+    )
 
     after_import.listen()
     sys.meta_path.append(moved_modules.MovedModules())
@@ -29,4 +35,5 @@ def install() -> None:
     after_import.when_imported("airflow.sdk.bases.decorator", operator_arguments.adapt_decorator)
     after_import.when_imported("airflow.sdk.definitions.context", context_values.adapt_keys)
     after_import.when_imported("airflow.sdk.execution_time.task_runner", context_values.adapt_task_instance)
+    after_import.when_imported("airflow.models.variable", variables.adapt)
     provider_arguments.watch()

@@ -1,4 +1,4 @@
-"""Which line of requirements.txt a missing module asks for."""
+"""The way out of the most common failures: which requirement to add, and that there is no database."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import traceback
 
 _NESTED_PROVIDERS = ("apache", "atlassian", "cncf", "common", "dbt", "microsoft")
 """Folders of `airflow.providers` that are no provider themselves but hold several."""
+
+_DATABASE_CODE = ("/airflow/utils/session.py", "/airflow/secrets/metastore.py")
 
 _DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
@@ -28,8 +30,10 @@ _DISTRIBUTIONS = {
 }
 
 
-def requirement_hint(*, error: BaseException) -> str:
-    """One sentence naming the requirement to add, or an empty string when `error` is about something else."""
+def way_out(*, error: BaseException) -> str:
+    """One sentence saying what to do, or an empty string when `error` speaks for itself."""
+    if _wants_database(error):
+        return "DAG code cannot reach Airflow's database: ask the REST API, or use airflow.sdk inside a task"
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     provider = provider_distribution(module=_wanted(error))
@@ -42,6 +46,12 @@ def requirement_hint(*, error: BaseException) -> str:
         return f"Add {name} to requirements.txt"
     top = error.name.split(".")[0]
     return f"Add the package that provides {top!r} to requirements.txt, or the module to the bundle"
+
+
+def _wants_database(error: BaseException) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    is_ours = any(frame.filename.endswith(_DATABASE_CODE) for frame in frames)
+    return is_ours or type(error).__module__.startswith("sqlalchemy")
 
 
 def _wanted(error: ModuleNotFoundError) -> str:
