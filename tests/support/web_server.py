@@ -33,10 +33,9 @@ class WebServer:
 def web_server(**environment: str) -> Iterator[WebServer]:
     """`environment` adds variables: `AERODROME_CRASH` for one. Whoever is inside needs the `database` fixture."""
     port = _free_port()
-    path = os.pathsep.join([str(ROOT / "platform"), str(ROOT)])
     process = subprocess.Popen(
         [sys.executable, "-m", "granian", *OPTIONS, "--port", str(port), "controlplane.wsgi:application"],
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env=child_environment(**environment),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -59,6 +58,12 @@ def web_server(**environment: str) -> Iterator[WebServer]:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
         process.stdout.close()
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """This session's environment for a process that imports the control plane."""
+    path = os.pathsep.join([str(ROOT / "platform"), str(ROOT)])
+    return {**os.environ, "PYTHONPATH": path, **more}
 
 
 def _free_port() -> int:

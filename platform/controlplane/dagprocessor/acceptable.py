@@ -6,6 +6,7 @@ Pure. The runtime checks most of this itself and says it better; this is the wal
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import msgspec
 
@@ -37,7 +38,7 @@ def canonical_spec(spec: DagSpec) -> bytes:
     try:
         text = canonical_json(spec)
         _decoder.decode(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise DagInvalid(f"DAG {spec.dag_id!r} cannot be told in JSON: {error}") from error
     if len(text) > MOST_SPEC_BYTES:
         raise DagInvalid(f"DAG {spec.dag_id!r} is larger than {MOST_SPEC_BYTES >> 20} MB when told in JSON")
@@ -77,6 +78,8 @@ def _check_dag(spec: DagSpec) -> None:
         raise DagInvalid(f"DAG {spec.dag_id!r} has two tasks of the same task_id")
     for number in (spec.max_active_runs, spec.max_active_tasks, spec.max_consecutive_failed_dag_runs):
         _check_int(number, f"a limit of DAG {spec.dag_id!r}")
+    for what, instant in (("start_date", spec.start_date), ("end_date", spec.end_date)):
+        _check_instant(instant, f"the {what} of DAG {spec.dag_id!r}")
     for task in spec.tasks:
         _check_task(task)
     try:
@@ -109,3 +112,14 @@ def _check_task(task: TaskSpec) -> None:
 def _check_int(number: int, what: str) -> None:
     if not 0 <= number <= _MOST_INT:
         raise DagInvalid(f"{what} is {number}; it must lie between 0 and {_MOST_INT}")
+
+
+def _check_instant(text: str | None, what: str) -> None:
+    if text is None:
+        return
+    try:
+        aware = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not aware:
+        raise DagInvalid(f"{what} is {text[:40]!r}, which is not an instant with a time zone")

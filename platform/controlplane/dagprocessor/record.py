@@ -15,7 +15,7 @@ import msgspec
 from controlplane.bundles.artefact import ArtefactMissing, read_files
 from controlplane.dagprocessor.known import Listings
 from controlplane.dagprocessor.merge import Picture, Told
-from controlplane.dagprocessor.rows import dag_row, parse_row, task_rows
+from controlplane.dagprocessor.rows import dag_row, finite, parse_row, task_rows
 from controlplane.dagprocessor.summary import Accepted
 from controlplane.dagprocessor.texts import plain, storable
 from controlplane.foundation.db import execute
@@ -161,7 +161,7 @@ def _store_rows(
         return {}
     settings = Tenant.objects.using(using).values_list("settings", flat=True).get(id=bundle.tenant_id)
     paused = bool(settings.get("dags_paused_at_creation", False))
-    seconds = {file.path: file.seconds for file in report.files}
+    seconds = {file.path: finite(file.seconds) for file in report.files}
     rows = []
     for dag_id, (_, spec) in specs.items():
         path = picture.accepted[dag_id]

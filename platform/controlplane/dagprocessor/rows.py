@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -92,9 +93,14 @@ def parse_row(
         "dag_hashes": dict(hashes),
         "failures": failures,
         "findings": findings,
-        "seconds": parsed.seconds,
+        "seconds": finite(parsed.seconds),
     }
 
 
 def _short(text: str | None, most: int) -> str | None:
     return None if text is None else text[:most]
+
+
+def finite(seconds: float) -> float:
+    """A duration as told by the runtime, or 0 when it is none: NaN and infinity have no place in a row."""
+    return seconds if isfinite(seconds) and seconds >= 0 else 0.0

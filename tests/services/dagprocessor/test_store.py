@@ -164,6 +164,9 @@ def test_a_dag_id_of_two_files_is_accepted_from_neither(tenant: Tenant) -> None:
         (dag("x", [task("a", trigger_rule="maybe")]), "invalid", "unknown trigger rule"),
         (dag("x", [task("a", retries=2**40)]), "invalid", "must lie between"),
         (dag("x", [task("a")], description="nul \0 here"), "invalid", "NUL"),
+        (dag("x", [task("a")], start_date="yesterday"), "invalid", "not an instant"),
+        (dag("x", [task("a")], end_date="2026-01-01T00:00:00"), "invalid", "not an instant"),
+        (dag("x", [task("a", retry_delay_seconds=float("nan"))]), "invalid", "cannot be told in JSON"),
         (dag("y" * 251, [task("a")]), "invalid", "1 to 250 characters"),
     ],
 )
