@@ -10,6 +10,9 @@ import time
 from collections import defaultdict
 from uuid import UUID
 
+import structlog
+from django.db import DatabaseError, DataError, InterfaceError
+
 from api.agent.wiring import PAYLOADS
 from controlplane.execution import logs, report, tokens
 from controlplane.executors.agents import beat_agent, current_agent, register_agent
@@ -36,6 +39,8 @@ from taskwire.agent import (
 from taskwire.workload import Workload
 from tenants.scope import tenant_scope
 from tenants.tenant_names import slug_of
+
+log = structlog.get_logger("gateway")
 
 THIN = "scheduler"
 BEAT_SECONDS = 1.0
@@ -77,7 +82,17 @@ def claim(message: Claim) -> Claimed:
             if len(turns) == 1:
                 turns = [type(turns[0])(turns[0].tenant, room)]
             for turn in turns:
-                got = _claim(kind, turn.tenant, agent, min(room, turn.allowance))
+                try:
+                    got = _claim(kind, turn.tenant, agent, min(room, turn.allowance))
+                except (DatabaseError, InterfaceError):
+                    if not out:
+                        raise
+                    log.exception("claim.failed", tenant=str(turn.tenant))
+                    return Claimed(workloads=out)  # what is claimed must be told
+                except Exception:
+                    # One tenant's work that cannot be given out hides no other's.
+                    log.exception("claim.failed", tenant=str(turn.tenant))
+                    got = []
                 out += got
                 room -= len(got)
                 served[turn.tenant] = len(got)
@@ -127,10 +142,28 @@ def report_batch(message: ReportBatch) -> ReportResult:
         by_tenant[one.tenant_id].append(one)
     verdicts: list[Verdict] = []
     for tenant_id, reports in by_tenant.items():
-        with tenant_scope(UUID(tenant_id)):
-            verdicts += report.apply(reports=reports, now=utc_now())
+        verdicts += _apply(UUID(tenant_id), reports)
     crashpoint("execution.report.after_commit")
     return ReportResult(verdicts=verdicts)
+
+
+def _apply(tenant_id: UUID, reports: list[Report]) -> list[Verdict]:
+    """One transaction, or, when the database cannot take a value in one of them, one each."""
+    try:
+        with tenant_scope(tenant_id):
+            return report.apply(reports=reports, now=utc_now())
+    except (DataError, ValueError) as error:
+        if len(reports) > 1:
+            return [verdict for one in reports for verdict in _apply(tenant_id, [one])]
+        log.warning("report.not_storable", id=reports[0].id, epoch=reports[0].epoch, error=repr(error))
+        refused = Verdict(
+            id=reports[0].id,
+            epoch=reports[0].epoch,
+            verdict="refused",
+            reason="invalid",
+            message=str(error).strip(),
+        )
+        return [refused]
 
 
 def beat(message: Beat) -> BeatResult:

@@ -57,7 +57,7 @@ class Try:
         now = utc_now()
         outcome = transitions.Outcome(id=self.id, epoch=self.epoch, state=state, ended_at=now, due_at=now)
         with tenant_scope(self.tenant.id):
-            assert transitions.finish_tasks(outcomes=[outcome], now=now) == {self.id}
+            assert transitions.finish_tasks(outcomes=[outcome], now=now) == {(self.id, self.epoch)}
         return self
 
     def again(self) -> Try:

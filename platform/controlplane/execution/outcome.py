@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from controlplane.execution.storable import REPLACEMENT, NotStorable, json_text, plain_text
 from controlplane.ledger.transitions import Outcome
 from domain.retries import delay_seconds
 
@@ -23,6 +25,10 @@ STATES = frozenset(
         "awaiting_input",
     }
 )
+
+LONGEST_DELAY_SECONDS = 10 * 366 * 86400
+LONGEST_LABEL = 250
+LONGEST_METHOD = 1000
 
 
 class OutcomeInvalid(ValueError):
@@ -55,7 +61,7 @@ def outcome_of(
     if state == "up_for_retry":
         if facts is None:
             raise OutcomeInvalid("the attempt is unknown")
-        seconds = body.get("retry_delay_seconds")
+        seconds = _seconds(body.get("retry_delay_seconds"))
         if seconds is None:
             seconds = delay_seconds(
                 retry_delay_seconds=facts.delay_seconds,
@@ -64,7 +70,10 @@ def outcome_of(
                 try_number=facts.try_number,
                 key=(facts.dag_id, facts.task_id, facts.logical_date),
             )
-        due_at = ended_at + timedelta(seconds=float(seconds))
+        try:
+            due_at = ended_at + timedelta(seconds=seconds)
+        except OverflowError as error:
+            raise OutcomeInvalid(f"{seconds} seconds after {ended_at} is no date") from error
     elif state == "up_for_reschedule":
         due_at = _instant(body.get("reschedule_date"), "reschedule_date")
         if due_at is None:
@@ -76,11 +85,39 @@ def outcome_of(
         state=str(state),
         ended_at=ended_at,
         due_at=due_at,
-        label=body.get("rendered_map_index"),
-        died=body.get("died"),
-        next_method=body.get("next_method") if resumes else None,
-        next_kwargs=body.get("next_kwargs") if resumes else None,
+        label=_text(body, "rendered_map_index", LONGEST_LABEL),
+        died=_storable(body, "died"),
+        next_method=_text(body, "next_method", LONGEST_METHOD) if resumes else None,
+        next_kwargs=_storable(body, "next_kwargs") if resumes else None,
     )
+
+
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value <= LONGEST_DELAY_SECONDS
+    ):
+        raise OutcomeInvalid(f"retry_delay_seconds {value!r} is not a number of seconds up to 10 years")
+    return float(value)
+
+
+def _text(body: dict[str, Any], name: str, longest: int) -> str | None:
+    value = body.get(name)
+    try:
+        return None if value is None else plain_text(value, name=name, longest=longest)
+    except NotStorable as error:
+        raise OutcomeInvalid(str(error)) from error
+
+
+def _storable(body: dict[str, Any], name: str) -> Any:
+    value = body.get(name)
+    try:
+        return None if value is None else json.loads(json_text(value, nul=REPLACEMENT))
+    except NotStorable as error:
+        raise OutcomeInvalid(f"{name}: {error}") from error
 
 
 def _instant(value: Any, name: str) -> datetime | None:

@@ -11,7 +11,9 @@ from controlplane.ledger.transitions import Outcome, finish_tasks
 from domain.retries import delay_seconds, should_retry
 
 
-def lose_tasks(*, attempts: Sequence[tuple[UUID, int, str]], now: datetime, using: str) -> set[UUID]:
+def lose_tasks(
+    *, attempts: Sequence[tuple[UUID, int, str]], now: datetime, using: str
+) -> set[tuple[UUID, int]]:
     """(id, epoch, reason): up_for_retry while tries are left, else failed. Returns what moved."""
     reasons = {(ref, epoch): reason for ref, epoch, reason in attempts}
     outcomes = []

@@ -52,13 +52,23 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class XComWrite:
-    """An XCom that a running attempt pushes; `value` is JSON as Airflow's serialiser made it."""
+    """An XCom that a running attempt pushes; `value` is JSON text of what Airflow's serialiser made."""
 
     id: UUID
     epoch: int
     key: str
-    value: Any
+    value: str
     mapped_length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The running attempt `by` skips this task of its run; `map_index` None means all of it."""
+
+    by: UUID
+    epoch: int
+    task_id: str
+    map_index: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +117,15 @@ def create_run(*, run: NewRun, now: datetime, using: str = "default") -> UUID | 
     return rows[0][0] if rows else None
 
 
-def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
-    """Queued runs of these DAGs begin, oldest first, within max_active_runs. Returns the runs' row ids."""
-    return [row[0] for row in execute("ledger/sql/start_runs.sql", using=using, dags=list(dags), now=now)]
+def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int]]:
+    """Queued runs of these DAGs begin, oldest first, within max_active_runs.
+
+    Returns each run's row id and how many task instances it has to end: one without tasks is over at once.
+    """
+    return [
+        (row[0], row[1])
+        for row in execute("ledger/sql/start_runs.sql", using=using, dags=list(dags), now=now)
+    ]
 
 
 def promote_roots(*, runs: Sequence[UUID], now: datetime, using: str) -> Woken:
@@ -174,8 +190,13 @@ def hold_tasks(*, reasons: dict[UUID, str], using: str) -> None:
     execute("ledger/sql/hold_tasks.sql", using=using, ids=list(reasons), reasons=list(reasons.values()))
 
 
-def finish_tasks(*, outcomes: Sequence[Outcome], now: datetime, using: str = "default") -> set[UUID]:
-    """Running attempts end or pause; returns the ids that moved. A late epoch moves nothing."""
+def finish_tasks(
+    *, outcomes: Sequence[Outcome], now: datetime, using: str = "default"
+) -> set[tuple[UUID, int]]:
+    """Running attempts end or pause; returns (id, epoch) of those that moved. A late epoch moves nothing.
+
+    One outcome per attempt: which of two would be stored is not defined.
+    """
     rows = execute(
         "ledger/sql/finish_tasks.sql",
         using=using,
@@ -190,13 +211,13 @@ def finish_tasks(*, outcomes: Sequence[Outcome], now: datetime, using: str = "de
         kwargs=json_list([o.next_kwargs for o in outcomes]),
         now=now,
     )
-    return {row[0] for row in rows}
+    return {(row[0], row[1]) for row in rows}
 
 
 def hand_back_tasks(
     *, attempts: Sequence[tuple[UUID, int]], now: datetime, using: str = "default"
-) -> set[UUID]:
-    """Attempts whose user code never ran are scheduled again; no try is spent."""
+) -> set[tuple[UUID, int]]:
+    """Attempts whose user code never ran are scheduled again; no try is spent. Returns those that moved."""
     rows = execute(
         "ledger/sql/hand_back_tasks.sql",
         using=using,
@@ -204,20 +225,27 @@ def hand_back_tasks(
         epochs=[a[1] for a in attempts],
         now=now,
     )
-    return {row[0] for row in rows}
+    return {(row[0], row[1]) for row in rows}
 
 
-def skip_tasks(
-    *, by: UUID, epoch: int, tasks: Sequence[tuple[str, int | None]], now: datetime, using: str = "default"
-) -> int:
-    """A running branch skips tasks of its run that have not begun. Returns how many."""
+def lock_attempts(*, ids: Sequence[UUID], using: str = "default") -> None:
+    """Nobody else moves these instances until the transaction ends. Taken in id order, before anything else."""
+    execute("ledger/sql/lock_attempts.sql", using=using, ids=list(ids))
+
+
+def skip_tasks(*, skips: Sequence[Skip], now: datetime, using: str = "default") -> int:
+    """Running branches skip tasks of their runs that are not running or over. Returns how many.
+
+    Waits until the scheduler is not propagating in these runs; call it once for all.
+    """
+    execute("ledger/sql/lock_runs.sql", using=using, ids=[s.by for s in skips])
     rows = execute(
         "ledger/sql/skip_tasks.sql",
         using=using,
-        id=by,
-        epoch=epoch,
-        task_ids=[t[0] for t in tasks],
-        map_indexes=[t[1] for t in tasks],
+        ids=[s.by for s in skips],
+        epochs=[s.epoch for s in skips],
+        task_ids=[s.task_id for s in skips],
+        map_indexes=[s.map_index for s in skips],
         now=now,
     )
     return len(rows)
@@ -231,20 +259,20 @@ def put_xcoms(*, writes: Sequence[XComWrite], now: datetime, using: str = "defau
         ids=[w.id for w in writes],
         epochs=[w.epoch for w in writes],
         keys=[w.key for w in writes],
-        values=[json_parameter(w.value) for w in writes],
+        values=[w.value for w in writes],
         lengths=[w.mapped_length for w in writes],
         now=now,
     )
 
 
-def put_rendered(*, fields: Sequence[tuple[UUID, int, dict[str, Any]]], using: str = "default") -> None:
-    """Rendered template fields of running attempts."""
+def put_rendered(*, fields: Sequence[tuple[UUID, int, str]], using: str = "default") -> None:
+    """Rendered template fields of running attempts: (id, epoch, JSON text of an object)."""
     execute(
         "ledger/sql/put_rendered.sql",
         using=using,
         ids=[f[0] for f in fields],
         epochs=[f[1] for f in fields],
-        fields=json_list([f[2] for f in fields]),
+        fields=[f[2] for f in fields],
     )
 
 
@@ -257,6 +285,11 @@ def add_items(*, items: Sequence[tuple[str, UUID | None, datetime]], using: str 
         refs=[i[1] for i in items],
         due=[i[2] for i in items],
     )
+
+
+def drop_plans(*, dags: Sequence[UUID], now: datetime, using: str = "default") -> None:
+    """The due plans of these DAGs, whose rows the caller has locked, are being made."""
+    execute("ledger/sql/drop_plans.sql", using=using, dags=list(dags), now=now)
 
 
 def label_task(*, task_instance: UUID, epoch: int, label: str, using: str = "default") -> None:

@@ -12,16 +12,19 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
-from controlplane.ledger.transitions import add_items
+from controlplane.ledger.transitions import add_items, drop_plans
 from controlplane.runs.trigger import insert_run
 from domain.ids import run_id_for
 from domain.timetables.evaluate import next_run
 from domain.timetables.instants import Interval, NextRun, TimetableInvalid
 from taskwire.dagspec import DagSpec
+
+log = structlog.get_logger("runs")
 
 RUNS_PER_ROUND = 16
 """How many runs of one DAG one round creates: a long catchup shares the scheduler with everybody else."""
@@ -36,16 +39,34 @@ def plan_next(*, dag: Dag, spec: DagSpec, now: datetime, using: str = "default")
 
 
 def plan_due(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
-    """Create the runs that are due for these DAGs; returns the DAGs whose queued runs may start."""
+    """Create the runs that are due for these DAGs; returns the DAGs whose queued runs may start.
+
+    Locks the DAGs in id order, then their plans: the order of everybody who changes both.
+    """
     started: list[UUID] = []
+    if not dags:
+        return started
     rows = (
-        Dag.objects.using(using).select_related("bundle_version__runtime").filter(id__in=dags, is_stale=False)
+        Dag.objects.using(using)
+        .select_related("bundle_version__runtime")
+        .select_for_update(of=("self",), no_key=True)
+        .filter(id__in=dags)
+        .order_by("id")
     )
-    for dag in rows.filter(is_paused=False):
+    locked = list(rows)
+    drop_plans(dags=[dag.id for dag in locked], now=now, using=using)
+    for dag in locked:
+        if dag.is_paused or dag.is_stale:
+            continue
         version = DagVersion.objects.using(using).filter(id=dag.current_version_id).first()
         if version is None:
             continue
-        spec = msgspec.convert(version.spec, DagSpec)
+        try:
+            spec = msgspec.convert(version.spec, DagSpec)
+        except msgspec.ValidationError:
+            # Stored by another release. One such DAG must not stop its tenant's scheduler.
+            log.exception("plan.spec_unreadable", dag_id=dag.dag_id)
+            continue
         if _create_due(dag=dag, version=version, spec=spec, now=now, using=using):
             started.append(dag.id)
     return started
@@ -57,10 +78,11 @@ def _create_due(*, dag: Dag, version: DagVersion, spec: DagSpec, now: datetime, 
         DagRun.objects.using(using).filter(dag_id=dag.dag_id, state="queued", run_type="scheduled").count()
     )
     room = max(dag.max_active_runs - dag.active_runs - waiting, 0)
-    created = 0
+    created = tried = 0
     found = _next(dag=dag, spec=spec, now=now, using=using)
-    while found is not None and found.run_after <= now and created < min(room, RUNS_PER_ROUND):
-        insert_run(
+    while found is not None and found.run_after <= now and created < room and tried < RUNS_PER_ROUND:
+        tried += 1
+        row = insert_run(
             dag=dag,
             version=version,
             run_id=run_id_for(
@@ -78,10 +100,11 @@ def _create_due(*, dag: Dag, version: DagVersion, spec: DagSpec, now: datetime, 
             now=now,
             using=using,
         )
-        created += 1
+        # None: somebody made a run with this logical date by hand. It takes no place, and the next one is due.
+        created += row is not None
         found = _next(dag=dag, spec=spec, now=now, using=using, last=found.interval)
     _remember(dag, found, using)
-    if found is not None and (found.run_after > now or created == RUNS_PER_ROUND):
+    if found is not None and (found.run_after > now or tried == RUNS_PER_ROUND):
         add_items(items=[("plan", dag.id, max(found.run_after, now))], using=using)
     return created > 0
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from controlplane.foundation.db import execute
 from controlplane.ledger import transitions
-from domain.capacity import PoolUse, ReadyTask, admit
+from domain.capacity import HeldReason, PoolUse, ReadyTask, admit
 
 BATCH = 1024
 
@@ -24,20 +25,76 @@ class Admitted:
     more: bool
 
 
+@dataclass(slots=True)
+class _Full:
+    """What held a whole batch, so that the next look passes over it: no full pool or run hides the others."""
+
+    pools: set[str] = field(default_factory=set)
+    runs: set[UUID] = field(default_factory=set)
+    tasks: set[tuple[str, str, UUID | None]] = field(default_factory=set)
+
+    def learn(self, task: ReadyTask[UUID, UUID], reason: HeldReason, pools: Mapping[str, PoolUse]) -> None:
+        if reason.code == "run_full":
+            self.runs.add(task.run_id)
+        elif reason.code == "pool_unknown" or (reason.code == "pool_full" and not pools[task.pool].free):
+            self.pools.add(task.pool)
+        elif reason.code == "run_task_full":
+            self.tasks.add((task.dag_id, task.task_id, task.run_id))
+        elif reason.code in ("task_full", "pool_full", "pool_too_small"):
+            self.tasks.add((task.dag_id, task.task_id, None))
+
+    def __len__(self) -> int:
+        return len(self.pools) + len(self.runs) + len(self.tasks)
+
+
 def admit_and_dispatch(*, now: datetime, using: str) -> Admitted:
-    """Read what is ready and what is taken, let `domain.capacity` decide, and write both answers."""
-    rows = execute("ledger/sql/list_ready.sql", using=using, batch=BATCH)
-    if not rows:
-        return Admitted([], 0, False)
-    answer = admit(ready=[_ready(row) for row in rows], **_taken(using))
+    """Read what is ready and what is taken, let `domain.capacity` decide, and write both answers.
+
+    Looks again, past what is full, while a whole batch could not go: what waits for one pool or run is never
+    in the way of what does not. Each further look passes over something more, so there is a last one.
+    """
+    full = _Full()
     dispatched: list[tuple[UUID, int]] = []
-    if answer.admitted:
-        dispatched = transitions.dispatch_tasks(ids=answer.admitted, now=now, using=using)
+    held = 0
+    while rows := _look(full, using):
+        taken = _taken(using)
+        ready = [_ready(row) for row in rows]
+        answer = admit(ready=ready, **taken)
+        if answer.admitted:
+            dispatched += transitions.dispatch_tasks(ids=answer.admitted, now=now, using=using)
+        _tell(rows, answer.held, using)
+        held += len(answer.held)
+        if len(rows) < BATCH:
+            return Admitted(dispatched, held, False)
+        if answer.admitted:
+            return Admitted(dispatched, held, True)
+        known = len(full)
+        for task in ready:
+            full.learn(task, answer.held[task.id], taken["pools"])
+        if len(full) == known:
+            break  # the tenant's own quota: nothing else could go either
+    return Admitted(dispatched, held, False)
+
+
+def _look(full: _Full, using: str) -> list[tuple[Any, ...]]:
+    tasks = list(full.tasks)
+    return execute(
+        "ledger/sql/list_ready.sql",
+        using=using,
+        batch=BATCH,
+        pools=list(full.pools),
+        runs=list(full.runs),
+        task_dags=[t[0] for t in tasks],
+        task_ids=[t[1] for t in tasks],
+        task_runs=[t[2] for t in tasks],
+    )
+
+
+def _tell(rows: list[tuple[Any, ...]], held: Mapping[UUID, HeldReason], using: str) -> None:
     told = {row[0]: row[12] for row in rows}
-    news = {key: str(reason)[:500] for key, reason in answer.held.items() if told[key] != str(reason)[:500]}
+    news = {key: str(reason)[:500] for key, reason in held.items() if told[key] != str(reason)[:500]}
     if news:
         transitions.hold_tasks(reasons=news, using=using)
-    return Admitted(dispatched, len(answer.held), len(rows) == BATCH and bool(dispatched))
 
 
 def _ready(row: tuple[Any, ...]) -> ReadyTask[UUID, UUID]:

@@ -11,7 +11,7 @@ import msgspec
 
 from controlplane.foundation.db import execute
 from controlplane.ledger.transitions import end_unexpanded, expand_task
-from domain.mapping import length, xcom_sources
+from domain.mapping import ExpandInputInvalid, length, xcom_sources
 from taskwire.dagspec import ExpandInput, Struct
 
 MAX_MAP_LENGTH = 1024
@@ -29,7 +29,11 @@ def expand(*, ids: Sequence[UUID], now: datetime, using: str, longest: int = MAX
     """Expand each; returns the instances that ended instead (empty input, or input that cannot be mapped)."""
     ended: list[UUID] = []
     for task_instance, dag_run, task in execute("scheduler/sql/read_mapped.sql", using=using, ids=list(ids)):
-        problem, count = _count(dag_run, task, using)
+        try:
+            problem, count = _count(dag_run, task, using)
+        except (ExpandInputInvalid, msgspec.ValidationError) as error:
+            # One task that says nonsense must not stop its tenant's scheduler.
+            problem, count = f"Cannot map: {error}.", None
         if problem is None and count is not None and count > longest:
             problem = f"The input has {count} elements; at most {longest} can be mapped (max_map_length)."
         if problem is not None:

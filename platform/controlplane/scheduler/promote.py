@@ -16,5 +16,7 @@ def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[RunOv
     begun = transitions.start_runs(dags=dags, now=now, using=using)
     if not begun:
         return []
-    woken = transitions.promote_roots(runs=begun, now=now, using=using)
-    return propagate(ended=settle(woken, now=now, using=using), now=now, using=using)
+    woken = transitions.promote_roots(runs=[run for run, _ in begun], now=now, using=using)
+    over = propagate(ended=settle(woken, now=now, using=using), now=now, using=using)
+    empty = [run for run, unfinished in begun if unfinished == 0]
+    return over + transitions.finish_runs(runs=empty, now=now, using=using) if empty else over

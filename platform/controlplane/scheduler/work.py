@@ -68,7 +68,7 @@ def work_for(
         done.dispatched, done.held = len(admitted.dispatched), admitted.held
         if admitted.dispatched or any(items[kind] for kind in handlers):
             executor.wake(using=using)
-        done.more = admitted.more or len(rows) == ITEMS or bool(done.runs_over)
+        done.more = admitted.more or len(rows) >= ITEMS or bool(done.runs_over)
         crashpoint("scheduler.work.before_commit")
     crashpoint("scheduler.work.after_commit")
     return done
@@ -97,10 +97,13 @@ def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using
         startable += plan_due(dags=items["plan"], now=now, using=using)
     if done.runs_over:
         freed = execute(
-            "scheduler/sql/read_dags.sql", using=using, dag_ids=sorted({r.dag_id for r in done.runs_over})
+            "scheduler/sql/read_dags.sql",
+            using=using,
+            dag_ids=sorted({r.dag_id for r in done.runs_over}),
+            now=now,
         )
-        over = [row[0] for row in freed]
-        startable += over
-        startable += plan_due(dags=over, now=now, using=using)
+        startable += [row[0] for row in freed]
+        # Runs that waited for a free place: only DAGs whose next run is due already.
+        startable += plan_due(dags=[row[0] for row in freed if row[1]], now=now, using=using)
     if startable:
         done.runs_over += start_runs(dags=startable, now=now, using=using)

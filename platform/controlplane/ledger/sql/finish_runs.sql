@@ -7,10 +7,14 @@ WITH over AS (
   WHERE r.id = ANY(%(runs)s::uuid[]) AND r.tenant_id = (SELECT app.tenant())
     AND r.state = 'running' AND r.unfinished <= 0
   RETURNING r.id, r.dag_id, r.run_id, r.state
+), held AS MATERIALIZED (
+  SELECT d.id, c.n FROM dag d
+  JOIN (SELECT dag_id, count(*)::int AS n FROM over GROUP BY dag_id) c ON c.dag_id = d.dag_id
+  WHERE d.tenant_id = (SELECT app.tenant())
+  ORDER BY d.id FOR NO KEY UPDATE OF d
 ), freed AS (
-  UPDATE dag d SET active_runs = greatest(d.active_runs - c.n, 0)
-  FROM (SELECT dag_id, count(*)::int AS n FROM over GROUP BY dag_id) c
-  WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_id = c.dag_id
+  UPDATE dag d SET active_runs = greatest(d.active_runs - held.n, 0)
+  FROM held WHERE d.id = held.id AND d.tenant_id = (SELECT app.tenant())
   RETURNING d.id
 ), next AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)

@@ -1,11 +1,16 @@
 -- Purpose: running attempts say how they ended (or that they pause). The one door out of `running`.
--- Locks: the instances in id order of the arrays. Index: primary key. Bound: the arrays.
--- A late or foreign epoch moves nothing. Rows out: (id) of those that moved.
+-- Locks: the instances in id order. Index: primary key. Bound: the arrays.
+-- A late or foreign epoch moves nothing. What is to be done at once is due at once, even when the clock of who
+-- says so (`now`) is ahead of the database's. Rows out: (id, epoch) of those that moved.
 WITH said AS (
   SELECT * FROM unnest(
     %(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(ended)s::timestamptz[], %(due)s::timestamptz[],
     %(labels)s::text[], %(died)s::jsonb[], %(methods)s::text[], %(kwargs)s::jsonb[])
     AS s(id, epoch, state, ended_at, due_at, label, died, method, kwargs)
+), locked AS MATERIALIZED (
+  SELECT ti.id, ti.epoch FROM said JOIN task_instance ti ON ti.id = said.id AND ti.epoch = said.epoch
+  WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.state IN ('running', 'restarting')
+  ORDER BY ti.id FOR NO KEY UPDATE OF ti
 ), moved AS (
   UPDATE task_instance ti
   SET state = said.state, due_at = said.due_at, died = said.died,
@@ -13,7 +18,7 @@ WITH said AS (
       rendered_map_index = coalesce(said.label, ti.rendered_map_index),
       next_method = said.method, next_kwargs = said.kwargs,
       reschedules = ti.reschedules + CASE WHEN said.state = 'up_for_reschedule' THEN 1 ELSE 0 END
-  FROM said
+  FROM said JOIN locked USING (id, epoch)
   WHERE ti.id = said.id AND ti.epoch = said.epoch AND ti.tenant_id = (SELECT app.tenant())
     AND ti.state IN ('running', 'restarting')
   RETURNING ti.*
@@ -30,10 +35,10 @@ WITH said AS (
 ), items AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), CASE WHEN m.state IN ('up_for_retry', 'up_for_reschedule') THEN 'due' ELSE 'finished' END, m.id,
-         coalesce(m.due_at, %(now)s::timestamptz)
+         coalesce(m.due_at, least(%(now)s::timestamptz, clock_timestamp()))
   FROM moved m WHERE m.state NOT IN ('deferred', 'awaiting_input')
   UNION ALL
-  SELECT (SELECT app.tenant()), 'admit', NULL, %(now)s::timestamptz
+  SELECT (SELECT app.tenant()), 'admit', NULL, least(%(now)s::timestamptz, clock_timestamp())
   WHERE EXISTS (SELECT 1 FROM moved m WHERE m.state NOT IN ('success', 'failed', 'skipped'))
 )
-SELECT id FROM moved
+SELECT id, epoch FROM moved

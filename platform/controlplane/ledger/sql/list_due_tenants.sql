@@ -1,9 +1,10 @@
 -- Purpose: which tenants have work that is due, and when the next work is due. Thin ledger, all tenants.
--- Locks: none. Index: work_item_due. Bound: `batch` tenants; an idle tenant costs nothing.
+-- Locks: none. Index: work_item_due, which clock_timestamp() could not use (it is volatile); run in autocommit.
+-- Bound: `batch` tenants; an idle tenant costs nothing.
 -- Rows out: (tenant_id, NULL), then one (NULL, seconds until the next is due).
 (SELECT DISTINCT tenant_id, NULL::float8 FROM (
-  SELECT tenant_id FROM work_item WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT %(batch)s::int * 20
+  SELECT tenant_id FROM work_item WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT %(batch)s::int * 20
 ) due LIMIT %(batch)s::int)
 UNION ALL
-(SELECT NULL, greatest(extract(epoch FROM min(due_at) - clock_timestamp()), 0)::float8
- FROM work_item WHERE due_at > clock_timestamp())
+(SELECT NULL, greatest(extract(epoch FROM min(due_at) - statement_timestamp()), 0)::float8
+ FROM work_item WHERE due_at > statement_timestamp())

@@ -1,5 +1,6 @@
 -- Purpose: task instances ended; count them into their downstream and their runs, and decide what wakes.
--- Locks: task_instance rows of the downstream, then dag_run rows; one scheduler works per tenant (its lease).
+-- Locks: task_instance rows of the downstream; their dag_run rows are locked already (take_items.sql). One
+-- scheduler works per tenant (its lease). An id that is not over (any more) counts nothing.
 -- Index: primary key; task_instance_place (tenant_id, dag_run_id, task_index).
 -- Bound: the number of ids times their fan-out; fan-in is aggregated first, so 10,000 -> 1 is one row update.
 -- Rows out: (kind, id, state): 'task' rows that were decided (state NULL: expand it), 'run' rows that are over.
@@ -9,6 +10,7 @@ WITH ended AS MATERIALIZED (
   JOIN task_instance ti ON ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
   JOIN dag_task t ON t.tenant_id = ti.tenant_id AND t.dag_version_id = ti.dag_version_id
                  AND t.task_index = ti.task_index
+  WHERE ti.state IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed')
 ), delta AS MATERIALIZED (
   SELECT dag_run_id, dag_version_id, d.task_index,
          count(*) FILTER (WHERE state = 'success')::int AS ok,

@@ -1,12 +1,20 @@
 -- Purpose: a supervisor other than our agent starts an attempt that was dispatched; its workload leaves the
 -- queue of agents (claimed by none of them) and it is watched by its own heartbeat.
--- Locks: the instance, its workload. Index: primary keys. Rows out: the columns of start_tasks.sql.
-WITH started AS (
+-- Locks: the workload (SKIP LOCKED: one that an agent is just claiming is not ours), then the instance.
+-- Index: primary keys. Rows out: the columns of start_tasks.sql.
+WITH mine AS MATERIALIZED (
+  SELECT ref, epoch FROM workload
+  WHERE tenant_id = (SELECT app.tenant()) AND kind = 'task' AND ref = %(id)s::uuid AND epoch = %(epoch)s::int
+    AND agent_id IS NULL
+  FOR UPDATE SKIP LOCKED
+), started AS (
   UPDATE task_instance ti
   SET state = 'running', hostname = %(hostname)s::text, unixname = %(unixname)s::text, pid = %(pid)s::int,
       agent_id = NULL, last_heartbeat_at = %(now)s::timestamptz,
-      start_date = CASE WHEN ti.next_method IS NOT NULL THEN ti.start_date ELSE %(now)s::timestamptz END
-  WHERE ti.id = %(id)s::uuid AND ti.epoch = %(epoch)s::int AND ti.tenant_id = (SELECT app.tenant())
+      start_date = CASE WHEN ti.next_method IS NULL OR ti.start_date IS NULL THEN %(now)s::timestamptz
+                        ELSE ti.start_date END
+  FROM mine
+  WHERE ti.id = mine.ref AND ti.epoch = mine.epoch AND ti.tenant_id = (SELECT app.tenant())
     AND ti.state = 'queued'
   RETURNING ti.*
 ), gone AS (

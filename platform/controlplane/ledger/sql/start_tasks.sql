@@ -9,14 +9,15 @@ WITH picked AS (
 ), started AS (
   UPDATE task_instance ti
   SET state = 'running', hostname = %(hostname)s::text, agent_id = %(agent)s::uuid, pid = NULL,
-      start_date = CASE WHEN ti.next_method IS NOT NULL THEN ti.start_date ELSE %(now)s::timestamptz END,
+      start_date = CASE WHEN ti.next_method IS NULL OR ti.start_date IS NULL THEN %(now)s::timestamptz
+                        ELSE ti.start_date END,
       last_heartbeat_at = %(now)s::timestamptz
   FROM picked p
   WHERE ti.id = p.ref AND ti.epoch = p.epoch AND ti.state = 'queued' AND ti.tenant_id = (SELECT app.tenant())
   RETURNING ti.*
 ), claimed AS (
   UPDATE workload w
-  SET agent_id = %(agent)s::uuid, agent_epoch = %(agent_epoch)s::int, claimed_at = %(now)s::timestamptz
+  SET agent_id = %(agent)s::uuid, agent_epoch = %(agent_epoch)s::int, claimed_at = clock_timestamp()
   FROM picked p JOIN started s ON s.id = p.ref
   WHERE w.id = p.id AND w.tenant_id = (SELECT app.tenant())
 ), stale AS (

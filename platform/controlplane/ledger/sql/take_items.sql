@@ -1,9 +1,26 @@
--- Purpose: take this tenant's due work; it is deleted in the transaction that does it.
--- Locks: work_item rows, SKIP LOCKED. Index: work_item_tenant. Bound: `batch`. Rows out: (kind, ref).
-DELETE FROM work_item w
-WHERE w.id IN (
-  SELECT id FROM work_item
-  WHERE tenant_id = %(tenant)s::uuid AND due_at <= %(now)s::timestamptz
-  ORDER BY due_at LIMIT %(batch)s::int FOR UPDATE SKIP LOCKED
-) AND w.tenant_id = %(tenant)s::uuid
-RETURNING w.kind, w.ref
+-- Purpose: take this tenant's due work; it is deleted in the transaction that does it. Plans are only named:
+-- who plans locks the DAG first and drops the item then (drop_plans.sql), so that everybody who changes a DAG
+-- and its plan locks them in the same order.
+-- Locks: work_item rows, SKIP LOCKED; then the runs of ended task instances in id order, so that a branch that
+-- skips tasks of such a run (skip_tasks.sql) comes before all of this transaction or after it.
+-- Index: work_item_tenant. Bound: `batch` each. Rows out: (kind, ref).
+WITH taken AS (
+  DELETE FROM work_item w
+  WHERE w.id IN (
+    SELECT id FROM work_item
+    WHERE tenant_id = %(tenant)s::uuid AND due_at <= %(now)s::timestamptz AND kind <> 'plan'
+    ORDER BY due_at LIMIT %(batch)s::int FOR UPDATE SKIP LOCKED
+  ) AND w.tenant_id = %(tenant)s::uuid
+  RETURNING w.kind, w.ref
+), runs AS MATERIALIZED (
+  SELECT r.id FROM dag_run r
+  WHERE r.tenant_id = (SELECT app.tenant()) AND r.id IN (
+    SELECT ti.dag_run_id FROM taken JOIN task_instance ti ON ti.id = taken.ref
+    WHERE taken.kind = 'finished' AND ti.tenant_id = (SELECT app.tenant()))
+  ORDER BY r.id FOR NO KEY UPDATE
+)
+SELECT kind, ref FROM taken, (SELECT count(*) FROM runs) AS locked
+UNION ALL
+(SELECT kind, ref FROM work_item
+ WHERE tenant_id = %(tenant)s::uuid AND due_at <= %(now)s::timestamptz AND kind = 'plan'
+ ORDER BY due_at LIMIT %(batch)s::int)
