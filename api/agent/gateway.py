@@ -23,7 +23,7 @@ from api.agent import work
 from controlplane.bundles.artefact import open_artefact
 from controlplane.executors.agents import AgentGone, WireVersionUnsupported
 from controlplane.executors.local import CHANNEL
-from controlplane.foundation.db import listening
+from controlplane.foundation.db import is_collision, listening
 from taskwire import agent as words
 
 log = structlog.get_logger("gateway")
@@ -32,6 +32,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 THREADS = 4
+COLLISIONS = 5
 MAX_BODY = 64 * 1024 * 1024
 
 CALLS: dict[str, tuple[type, Callable[[Any], Any]]] = {
@@ -150,15 +151,22 @@ class Gateway:
 
 
 def _once_more(call: Callable[[Any], Any], message: Any) -> Any:
-    """Every call is idempotent, so one whose connection broke is made again on a new one."""
-    try:
-        return call(message)
-    except (DatabaseError, InterfaceError) as error:
-        if not _connection_broke(error):
-            raise
-        for alias in connections:
-            connections[alias].close()
-        return call(message)
+    """Every call is idempotent: one whose connection broke is made again on a new one, and one that met another
+    transaction (a deadlock) a few times."""
+    broke, collided = False, 0
+    while True:
+        try:
+            return call(message)
+        except (DatabaseError, InterfaceError) as error:
+            if is_collision(error) and collided < COLLISIONS:
+                collided += 1
+                log.info("gateway.collision", error=str(error).strip())
+            elif not broke and _connection_broke(error):
+                broke = True
+                for alias in connections:
+                    connections[alias].close()
+            else:
+                raise
 
 
 def _connection_broke(error: Exception) -> bool:

@@ -109,6 +109,19 @@ def _rows(cursor: Any) -> list[Row]:
     ]
 
 
+COLLISIONS = frozenset({"40P01", "40001", "55P03"})
+"""SQLSTATE of a deadlock, a serialization failure, a lock not available: nothing is broken, do it again."""
+
+
+def is_collision(error: BaseException | None) -> bool:
+    """Whether the transaction only met another one: it was rolled back whole, and may be made again."""
+    while error is not None:
+        if getattr(error, "pgcode", None) in COLLISIONS:
+            return True
+        error = error.__cause__
+    return False
+
+
 def notify(channel: str, payload: str = "", *, using: str = "default") -> None:
     """NOTIFY at commit. The payload is an opaque id or nothing: channels have no row-level security."""
     with connections[using].cursor() as cursor:

@@ -8,8 +8,8 @@ move nothing. Called by the maintenance service every second and by the gateway 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,7 @@ import structlog
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify
 from controlplane.ledger.rescue import lose_tasks
+from controlplane.ledger.transitions import hand_back_tasks
 from tenants.scope import tenant_scope
 
 log = structlog.get_logger("maintenance")
@@ -28,45 +29,70 @@ GiveUp = Mapping[str, Callable[..., None]]
 """What to do when parse or build work was lost too often: kind -> (ref, reason, now, using)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    kind: str
+    ref: UUID
+    epoch: int
+    attempts: int
+    unheard: bool
+    reason: str
+
+
 def rescue_lost(*, now: datetime, give_up: GiveUp, using: str = "scheduler") -> int:
     """Find and move every lost attempt; returns how many. One transaction per tenant."""
-    by_tenant: defaultdict[UUID, list[tuple[str, UUID, int, int, str]]] = defaultdict(list)
-    for tenant_id, kind, ref, epoch, attempts, reason in execute(
-        "maintenance/sql/list_lost.sql", using=using
-    ):
-        by_tenant[tenant_id].append((kind, ref, epoch, attempts, reason))
-    moved = 0
-    for tenant_id, lost in by_tenant.items():
-        moved += _rescue(tenant_id, lost, now, give_up, using)
-    return moved
+    return sum(
+        _rescue(tenant_id, now, give_up, using)
+        for tenant_id in dict.fromkeys(t for t, _ in _list(None, using))
+    )
 
 
-def _rescue(
-    tenant_id: UUID,
-    lost: list[tuple[str, UUID, int, int, str]],
-    now: datetime,
-    give_up: GiveUp,
-    using: str,
-) -> int:
+def _list(tenant_id: UUID | None, using: str) -> list[tuple[UUID, _Lost]]:
+    rows = execute("maintenance/sql/list_lost.sql", using=using, tenant=tenant_id)
+    return [(row[0], _Lost(*row[1:])) for row in rows]
+
+
+def _rescue(tenant_id: UUID, now: datetime, give_up: GiveUp, using: str) -> int:
     with tenant_scope(tenant_id, using=using):
-        tasks = [(ref, epoch, reason) for kind, ref, epoch, _, reason in lost if kind == "task"]
-        moved = lose_tasks(attempts=tasks, now=now, using=using) if tasks else set()
-        others = [
-            (kind, ref, epoch, attempts, reason)
-            for kind, ref, epoch, attempts, reason in lost
-            if kind != "task"
-        ]
-        for kind, ref, epoch, attempts, reason in others:
-            if attempts >= GIVE_UP_AFTER and kind in give_up:
-                give_up[kind](ref=ref, reason=f"{reason}; tried {attempts} times", now=now, using=using)
-                execute("ledger/sql/drop_workload.sql", using=using, kind=kind, ref=ref, epoch=epoch)
-            else:
-                execute("maintenance/sql/free_workload.sql", using=using, kind=kind, ref=ref, epoch=epoch)
-        notify("work", str(tenant_id), using=using)
+        # Looked at again: an agent that only was late may have beaten since.
+        lost = [one for _, one in _list(tenant_id, using)]
+        moved = _rescue_tasks([one for one in lost if one.kind == "task"], now, using)
+        others = [one for one in lost if one.kind != "task"]
+        for one in others:
+            _rescue_other(one, now, give_up, using)
+        if lost:
+            notify("work", str(tenant_id), using=using)
         if others:
             notify("workload", "", using=using)
         crashpoint("maintenance.rescue.before_commit")
     crashpoint("maintenance.rescue.after_commit")
-    for kind, ref, epoch, _, reason in lost:
-        log.warning("attempt.lost", tenant=str(tenant_id), work=kind, id=str(ref), epoch=epoch, reason=reason)
-    return len(moved) + len(others)
+    for one in lost:
+        log.warning(
+            "attempt.lost",
+            tenant=str(tenant_id),
+            work=one.kind,
+            id=str(one.ref),
+            epoch=one.epoch,
+            reason=one.reason,
+        )
+    return moved + len(others)
+
+
+def _rescue_tasks(lost: list[_Lost], now: datetime, using: str) -> int:
+    """A claim whose answer never reached its agent cost nothing: its task is scheduled again, no try spent."""
+    moved = 0
+    if unheard := [(one.ref, one.epoch) for one in lost if one.unheard]:
+        moved += len(hand_back_tasks(attempts=unheard, now=now, using=using))
+    if gone := [(one.ref, one.epoch, one.reason) for one in lost if not one.unheard]:
+        moved += len(lose_tasks(attempts=gone, now=now, using=using))
+    return moved
+
+
+def _rescue_other(one: _Lost, now: datetime, give_up: GiveUp, using: str) -> None:
+    where = {"using": using, "kind": one.kind, "ref": one.ref, "epoch": one.epoch}
+    if one.attempts >= GIVE_UP_AFTER and one.kind in give_up:
+        reason = f"{one.reason}; tried {one.attempts} times"
+        give_up[one.kind](ref=one.ref, reason=reason, now=now, using=using)
+        execute("ledger/sql/drop_workload.sql", **where)
+    else:
+        execute("maintenance/sql/free_workload.sql", **where)

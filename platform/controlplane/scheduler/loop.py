@@ -9,10 +9,10 @@ import time
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, OperationalError
+from django.db import InterfaceError, OperationalError
 
 from controlplane.executors.contract import Executor
-from controlplane.foundation.db import execute, uuid_or_none
+from controlplane.foundation.db import execute, is_collision, uuid_or_none
 from controlplane.foundation.service import Service
 from controlplane.scheduler.lease import LeaseLost, Leases
 from controlplane.scheduler.work import Handlers, work_for
@@ -78,9 +78,12 @@ class SchedulerLoop:
         except LeaseLost:
             log.info("scheduler.lease_lost", tenant=str(tenant_id))
             return False
-        except OperationalError:
+        except (OperationalError, InterfaceError) as error:
+            if is_collision(error):
+                log.info("scheduler.collision", tenant=str(tenant_id), error=str(error).strip())
+                return True  # met another transaction: all rolled back, once more
             raise  # the database went away: the service reconnects and starts over
-        except DatabaseError:
+        except Exception:
             self.leases.forget(tenant_id)
             # Its work stays; without a pause one tenant's trouble would take the whole process.
             self._resting[tenant_id] = time.monotonic() + REST_SECONDS

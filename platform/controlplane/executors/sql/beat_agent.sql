@@ -1,5 +1,6 @@
--- Purpose: renew an agent's lease; find attempts it runs that are not its own any more or must stop; forget
--- claims it does not know (they are then lost, and rescued). Thin ledger only. Index: workload_agent.
+-- Purpose: renew an agent's lease; note which attempts it has heard of; find those it runs that are not its own
+-- any more or must stop; forget claims it does not know (they are then lost, and rescued). Thin ledger only.
+-- Locks: the agent, its workloads (SKIP LOCKED: one that is just ending needs nothing). Index: workload_agent.
 -- Rows out: ('alive', NULL, NULL, NULL) first when current, then ('stop', ref, epoch, why).
 WITH alive AS (
   UPDATE agent SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s::float8), usage = %(usage)s::jsonb
@@ -7,12 +8,19 @@ WITH alive AS (
   RETURNING id, epoch
 ), held AS (
   SELECT * FROM unnest(%(refs)s::uuid[], %(epochs)s::int[]) AS h(ref, epoch)
-), forgotten AS (
-  UPDATE workload w SET agent_epoch = -1
-  FROM alive
+), news AS MATERIALIZED (
+  SELECT w.id, EXISTS (SELECT FROM held WHERE held.ref = w.ref AND held.epoch = w.epoch) AS named
+  FROM workload w, alive
   WHERE w.agent_id = alive.id AND w.agent_epoch = alive.epoch
-    AND w.claimed_at < clock_timestamp() - make_interval(secs => %(grace)s::float8)
-    AND NOT EXISTS (SELECT 1 FROM held WHERE held.ref = w.ref AND held.epoch = w.epoch)
+    AND CASE WHEN EXISTS (SELECT FROM held WHERE held.ref = w.ref AND held.epoch = w.epoch)
+             THEN w.kind = 'task' AND w.attempts = 0
+             ELSE w.claimed_at < clock_timestamp() - make_interval(secs => %(grace)s::float8) END
+  FOR UPDATE OF w SKIP LOCKED
+), noted AS (
+  UPDATE workload w
+  SET attempts = CASE WHEN news.named THEN 1 ELSE w.attempts END,
+      agent_epoch = CASE WHEN news.named THEN w.agent_epoch ELSE -1 END
+  FROM news WHERE w.id = news.id
 )
 SELECT 'alive', NULL::uuid, NULL::int, NULL::text FROM alive
 UNION ALL

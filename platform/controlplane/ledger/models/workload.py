@@ -21,7 +21,8 @@ class Workload(TenantModel):
     agent_id = models.UUIDField(null=True)
     agent_epoch = models.IntegerField(null=True)
     attempts = models.IntegerField(db_default=0)
-    """How often an agent took it; parse and build work is given up after three."""
+    """Parse and build: how often an agent took it; given up after three. Task: 1 once its agent named it in a
+    beat; a claim whose answer never reached the agent stays 0 and is handed back instead of lost."""
     dispatched_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True)
     stop = models.CharField(max_length=200, null=True)
