@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 from django.http import HttpResponse
 
-_encoder = msgspec.json.Encoder()
+
+def _plain(value: Any) -> Any:
+    """Texts of other libraries' own kinds (rest framework's error details, lazy translations)."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise NotImplementedError(f"{type(value).__name__} has no place in JSON")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def json_answer(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from controlplane.foundation.clock import utc_now
@@ -44,7 +43,7 @@ def make_tenant(slug: str | None = None) -> Tenant:
         name=slug.title(),
         owner=make_person(),
         now=utc_now(),
-        furnish=partial(furnish_tenant, now=utc_now()),
+        furnish=furnish_tenant,
     )
     return made.tenant
 

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
+from controlplane.bundles.furnish import furnish as furnish_all
 from controlplane.foundation.clock import utc_now
-from controlplane.ledger.furnish import WantedRuntime, furnish_tenant
 from controlplane.ledger.models.pool import Pool
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.tenant_lease import TenantLease
@@ -26,9 +26,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def provision(slug: str, furnish: Callable[[], None] | None = None, **more: object) -> Provisioned:
     owner = more.pop("owner", None) or make_person()
-    furnish = furnish or partial(
-        furnish_tenant, now=utc_now(), runtime=WantedRuntime("a" * 64, "3.3.2", "3.11")
-    )
+    furnish = furnish or partial(furnish_all, now=utc_now())
     return provision_tenant(slug=slug, name="", owner=owner, now=utc_now(), furnish=furnish)  # type: ignore[arg-type]
 
 

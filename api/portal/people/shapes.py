@@ -1,0 +1,66 @@
+"""What goes in and out of the account operations."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+
+class SignUpBody(serializers.Serializer[None]):
+    username = serializers.CharField(max_length=150)
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    tenant = serializers.CharField(max_length=63, help_text="Its name in addresses: lower case, hyphens")
+    tenant_name = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class SignInBody(serializers.Serializer[None]):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class PersonShape(serializers.Serializer[None]):
+    username = serializers.CharField()
+    email = serializers.CharField()
+
+
+class TenantShape(serializers.Serializer[None]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.CharField()
+    role = serializers.CharField()
+    api_url = serializers.CharField(help_text="Base address for Airflow's clients")
+    git_url = serializers.CharField()
+
+
+class GitAccessShape(serializers.Serializer[None]):
+    url = serializers.CharField()
+    username = serializers.CharField(help_text="Any; this one is for display")
+    token = serializers.CharField(help_text="Shown once")
+
+
+class SignedUpShape(serializers.Serializer[None]):
+    user = PersonShape()
+    tenant = TenantShape()
+    git = GitAccessShape()
+    access_token = serializers.CharField()
+
+
+class SignedInShape(serializers.Serializer[None]):
+    access_token = serializers.CharField()
+    user = PersonShape()
+    tenants = TenantShape(many=True)
+
+
+class MeShape(serializers.Serializer[None]):
+    user = PersonShape()
+    tenants = TenantShape(many=True)
+
+
+class NewTenantBody(serializers.Serializer[None]):
+    slug = serializers.CharField(max_length=63)
+    name = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class NewTenantShape(serializers.Serializer[None]):
+    tenant = TenantShape()
+    git = GitAccessShape(allow_null=True)

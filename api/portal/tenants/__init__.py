@@ -1,0 +1,1 @@
+"""One tenant: its status, tokens, runtimes."""

@@ -1,0 +1,35 @@
+"""Paths of the portal's API, below `/api/portal/v1/`, and its OpenAPI document at `schema`."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from api.portal.people.views import Me, SignIn, SignUp, Tenants
+from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Status, Tokens
+
+urlpatterns = [
+    path("sign-up", SignUp.as_view()),
+    path("sign-in", SignIn.as_view()),
+    path("me", Me.as_view()),
+    path("tenants", Tenants.as_view()),
+    path("tenants/<slug:slug>", Status.as_view()),
+    path("tenants/<slug:slug>/tokens", Tokens.as_view()),
+    path("tenants/<slug:slug>/tokens/<uuid:token_id>", OneToken.as_view()),
+    path("tenants/<slug:slug>/runtimes", Runtimes.as_view()),
+    path("tenants/<slug:slug>/runtimes/<uuid:runtime_id>", OneRuntime.as_view()),
+    path("", include("api.portal.bundle_urls")),
+    path(
+        "schema",
+        SpectacularAPIView.as_view(
+            urlconf="api.portal.urls",
+            custom_settings={
+                "TITLE": "Aerodrome portal API",
+                "VERSION": "1",
+                "SCHEMA_PATH_PREFIX_INSERT": "/api/portal/v1",
+            },
+            authentication_classes=(),
+            permission_classes=(),
+        ),
+    ),
+]

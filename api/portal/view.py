@@ -1,0 +1,65 @@
+"""The frame of the portal's operations: who asks, in which tenant, may they; errors as problem documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from api.authentication import Caller, NotAuthenticated, enter, identify
+from api.problems import PermissionMissing, PortalNotFound, Problem, problem
+from controlplane.foundation.clock import utc_now
+from tenants.access import Access
+
+_MALFORMED = Problem(422, "malformed", "The request is malformed")
+
+
+class PortalView(APIView):
+    """JSON in, JSON out. Refusals that the table of `api.problems` knows go out through the middleware."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    renderer_classes = (JSONRenderer,)
+    parser_classes = (JSONParser,)
+
+    def caller(self, request: Request) -> Caller:
+        """Whoever asks. Raises what `api.authentication` raises."""
+        return identify(request._request, now=utc_now())
+
+    def person(self, request: Request) -> Caller:
+        """The same, but a person: API tokens have no account."""
+        caller = self.caller(request)
+        if caller.user_id is None:
+            raise NotAuthenticated("sign in as a person: API tokens cannot do this")
+        return caller
+
+    def access(self, request: Request, slug: str, permission: str) -> Access:
+        """The caller's access to a tenant. Strangers hear what those hear who ask for an absent tenant."""
+        access = enter(self.caller(request), slug=slug)
+        if access is None:
+            raise PortalNotFound(f"there is no tenant '{slug}' that you are a member of")
+        if not access.may(permission):
+            raise PermissionMissing(f"the role {access.role} does not hold {permission}")
+        return access
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Rest framework's own errors as problem documents; everything else is the middleware's."""
+        if isinstance(exc, ValidationError):
+            return problem(_MALFORMED, detail="Some fields are missing or wrong", errors=exc.detail)
+        if isinstance(exc, APIException):
+            code = str(exc.default_code).replace("_", "-")
+            known = Problem(exc.status_code, code, str(exc.default_detail))
+            return problem(known, detail=str(exc.detail))
+        raise exc
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").endswith(
+            "problem+json"
+        ):
+            return response
+        return super().finalize_response(request, response, *args, **kwargs)
