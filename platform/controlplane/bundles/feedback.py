@@ -43,13 +43,18 @@ def outcome(state: str, summary: dict[str, Any]) -> Iterator[str]:
     """Lines about a version that is over."""
     errors, accepted = summary.get("errors", []), summary.get("accepted", [])
     findings = [each for each in summary.get("findings", []) if each.get("severity", "warning") != "info"]
+    changed = summary.get("changed", {})
+    touched = {*changed.get("added", []), *changed.get("changed", [])}
+    fresh = [each for each in findings if each.get("path") in touched]
     yield from _limited(
         [f"ok     {_dag(each)}" for each in accepted if each["change"] != "unchanged"], "DAGs"
     )
     same = sum(each["change"] == "unchanged" for each in accepted)
     if same:
         yield f"ok     {_count(same, 'DAG')} unchanged"
-    yield from _limited([_finding(each) for each in findings], "warnings")
+    yield from _limited([_finding(each) for each in fresh], "warnings")
+    if len(findings) > len(fresh):
+        yield f"warn   {_count(len(findings) - len(fresh), 'warning')} in files that did not change"
     yield from _limited([_error(each) for each in errors], "errors")
     if state == "failed":
         yield "Nothing of this version is deployed; the version before keeps running."

@@ -29,7 +29,7 @@ def read_rules(*, folder: str, text: str) -> list[IgnoreRule]:
     """The rules of one `.airflowignore`; lines that say nothing are left out."""
     rules = []
     for line in text.splitlines()[:MOST_PATTERNS]:
-        pattern = line.split("#", 1)[0].strip()
+        pattern = line.split("#", 1)[0].rstrip()
         takes_back = pattern.startswith("!")
         pattern = pattern.removeprefix("!")
         body = pattern.strip("/")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from controlplane.bundles.candidates import find_candidates
 from controlplane.bundles.ignore import is_ignored, read_rules
 
 DAG = b"from airflow import DAG"
+FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "candidates.json"
 
 
 def a_zip() -> bytes:
@@ -71,3 +74,15 @@ def test_no_pattern_breaks_the_search(pattern: str, path: str) -> None:
 def test_a_pattern_made_to_backtrack_is_answered() -> None:
     rules = read_rules(folder="", text="**/" * 200 + "x\n" + "*a" * 400 + "b")
     assert not is_ignored(path="/".join(["a" * 50] * 300), is_folder=False, rules=rules)
+
+
+def test_airflows_own_answers() -> None:
+    """`oracle_candidates.py` asked Airflow."""
+    cases = json.loads(FIXTURE.read_text(encoding="utf-8"))
+    assert len(cases) >= 300
+    for case in cases:
+        ignore = {path: text.encode() for path, text in case["ignore"].items()}
+        top = "dags/" if next(iter(ignore)).startswith("dags/") else ""
+        names = ("a.py", "b.py", "t/c.py", "t/u/d.py", "t/u/a.py", "u/t/c.py")
+        files = {f"{top}{name}": DAG for name in names}
+        assert find_candidates(files={**files, **ignore}) == case["found"], case
