@@ -30,6 +30,7 @@ from contextlib import suppress
 
 from aerodrome_runtime.jail import newroot, seccomp
 from aerodrome_runtime.jail import syscalls as sys_
+from aerodrome_runtime.jail.lending import allow_only, take_uid_keeping_setid
 from aerodrome_runtime.jail.refusal import JailRefused, step
 from aerodrome_runtime.jail.spec import JailSpec
 
@@ -84,6 +85,8 @@ def enter(spec: JailSpec, keep_fds: Iterable[int] = ()) -> None:
     if spec.seccomp:
         with step("refuse dangerous system calls"):
             seccomp.install()
+            if spec.lends_uids:
+                allow_only(first=uid, count=spec.lends_uids)
     if os.getresuid() != (uid, uid, uid):
         raise JailRefused("check the uid", errno.EPERM)
 
@@ -200,6 +203,9 @@ def _drop_privileges(spec: JailSpec, *, uid: int, gid: int) -> None:
             if error.errno != errno.EINVAL:  # past the kernel's last capability
                 raise
             break
+    if spec.lends_uids:
+        take_uid_keeping_setid(uid=uid, gid=gid)
+        return
     if spec.uid is not None:
         os.setgroups([])
         os.setresgid(gid, gid, gid)

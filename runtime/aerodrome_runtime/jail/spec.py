@@ -70,6 +70,8 @@ class JailSpec:
     hostname: str = "task"
     cgroups: tuple[str, ...] = ()
     seccomp: bool = True
+    lends_uids: int = 0
+    """How many uids from ``uid`` on this process may give to children it forks (see ``lending``); 0: none."""
 
     def __post_init__(self) -> None:
         if self.isolation not in ("full", "rootless", "none"):
@@ -83,6 +85,8 @@ class JailSpec:
             raise JailSpecInvalid("rootless isolation cannot change the uid; leave uid and gid out")
         elif (self.uid is None) != (self.gid is None) or self.uid == 0 or self.gid == 0:
             raise JailSpecInvalid("give both uid and gid or neither, and never 0")
+        if self.lends_uids and not (self.isolation == "full" and self.seccomp):
+            raise JailSpecInvalid("only full isolation with seccomp can lend uids: a filter bounds which")
         for path in (self.home, *(p for b in self.read_only for p in (b.source, b.target))):
             if not path.startswith("/") or "/../" in path + "/":
                 raise JailSpecInvalid(f"path {path!r} must be absolute and must not climb with ..")
