@@ -11,6 +11,7 @@ from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_task import DagTask
 from controlplane.ledger.models.dag_version import DagVersion
+from domain.graph import deciding_tasks
 from domain.trigger_rules import RULE_CODES
 from taskwire.canonical import content_hash
 from taskwire.dagspec import DagSpec
@@ -63,10 +64,12 @@ def store_dag(*, tenant: Tenant, spec: dict[str, Any], bundle: BundleVersion, so
 
 def _store_tasks(tenant: Tenant, spec: DagSpec, version: DagVersion) -> None:
     index = {task.task_id: number for number, task in enumerate(spec.tasks)}
-    upstream = [0] * len(index)
+    upstream, setups = [0] * len(index), [0] * len(index)
     for task in spec.tasks:
         for name in task.downstream:
             upstream[index[name]] += 1
+            setups[index[name]] += task.is_setup
+    deciding = set(deciding_tasks(spec))
     known = {field.name for field in DagTask._meta.get_fields()}
     rows = []
     for number, task in enumerate(spec.tasks):
@@ -76,8 +79,10 @@ def _store_tasks(tenant: Tenant, spec: DagSpec, version: DagVersion) -> None:
             "operator": task.operator,
             "downstream": [index[name] for name in task.downstream],
             "upstream_count": upstream[number],
-            "setup_upstream_count": 0,
-            "is_leaf": not task.downstream,
+            "setup_upstream_count": setups[number],
+            "is_leaf": task.task_id in deciding,
+            "is_setup": task.is_setup,
+            "is_teardown": task.is_teardown,
             "is_mapped": task.is_mapped,
             "is_empty": task.is_empty,
             "trigger_rule": RULE_CODES[task.trigger_rule],

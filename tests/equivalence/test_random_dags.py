@@ -1,0 +1,155 @@
+"""Random DAGs and histories through the ledger's SQL and through a plain Python reference: the same states.
+
+Both are compared after every step, not only at the end: what wakes when is part of the promise.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.trigger_rules import RULE_CODES
+from taskwire.agent import Operation, Report
+from taskwire.workload import Workload
+from tenants.models.tenant import Tenant
+from tests.support import invariants, specs
+from tests.support.factories import parsed_dag, published_bundle
+from tests.support.reference import Key, Reference, Task
+from tests.support.walk import Walk, walk_for
+
+pytestmark = pytest.mark.django_db
+
+_numbers = itertools.count()
+ACTIVE = {"scheduled", "queued", "running"}
+
+
+@dataclass
+class Shape:
+    """A drawn DAG: tasks in topological order, and what decides its history."""
+
+    tasks: list[Task]
+    random: Random
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    count = draw(st.integers(1, 9))
+    names = [f"t{number}" for number in range(count)]
+    tasks = []
+    for number, name in enumerate(names):
+        later = names[number + 1 :]
+        below = draw(st.lists(st.sampled_from(later), unique=True, max_size=4)) if later else []
+        kind = draw(st.sampled_from(["plain", "plain", "plain", "empty", "mapped", "setup"]))
+        tasks.append(
+            Task(
+                task_id=name,
+                downstream=sorted(below),
+                rule=draw(st.sampled_from(sorted(RULE_CODES))),
+                is_empty=kind == "empty",
+                is_setup=kind == "setup",
+                length=draw(st.integers(0, 3)) if kind == "mapped" else None,
+                retries=draw(st.integers(0, 2)),
+            )
+        )
+    return Shape(tasks, draw(st.randoms(use_true_random=False)))
+
+
+def _spec(dag_id: str, tasks: list[Task]) -> dict[str, Any]:
+    out = []
+    for task in tasks:
+        fields: dict[str, Any] = {
+            "trigger_rule": task.rule,
+            "is_empty": task.is_empty,
+            "is_setup": task.is_setup,
+            "retries": task.retries,
+            "retry_delay_seconds": 0.0,
+        }
+        if task.length is not None:
+            fields |= {"is_mapped": True, "expand": {"kind": "literal", "length": task.length}}
+        out.append(specs.task(task.task_id, *task.downstream, **fields))
+    return specs.dag(dag_id, out, max_active_tasks=100)
+
+
+def _outcome(reference: Reference, key: Key, random: Random) -> tuple[str, list[str]]:
+    """How an attempt ends, and what it skips below it."""
+    below = reference.tasks[key[0]].downstream
+    draw = random.random()
+    if draw < 0.25:
+        return ("up_for_retry" if reference.may_retry(key) else "failed"), []
+    if draw < 0.35:
+        return "skipped", []
+    if draw < 0.6 and below:
+        return "success", random.sample(below, random.randint(1, len(below)))
+    return "success", []
+
+
+def _key(work: Workload) -> Key:
+    assert work.task is not None
+    return work.task.ti["task_id"], work.task.ti["map_index"]
+
+
+def _step(walk: Walk, reference: Reference, running: dict[Key, Workload], random: Random) -> None:
+    """Some of the running attempts end, in any order, in one batch."""
+    ending = random.sample(sorted(running), random.randint(1, len(running)))
+    reports, skips = [], []
+    for key in ending:
+        state, skipped = _outcome(reference, key, random)
+        work = running.pop(key)
+        operations = [Operation(kind="state", body={"state": state})]
+        if skipped:
+            operations.insert(0, Operation(kind="skip_downstream", body={"tasks": skipped}))
+        reports.append(
+            Report(id=work.id, tenant_id=work.tenant_id, epoch=work.epoch, operations=operations)
+        )
+        skips.append((key, state, skipped))
+    assert [v.verdict for v in walk.report(*reports)] == ["accepted"] * len(reports)
+    for _, _, skipped in skips:
+        reference.skip(skipped)
+    for key, state, _ in skips:
+        reference.end(key, state)
+    walk.schedule()
+    reference.settle()
+
+
+def _compare(walk: Walk, run: Any, reference: Reference) -> None:
+    seen = {key: "active" if state in ACTIVE else state for key, state in walk.states(run).items()}
+    wanted = {f"{t}[{m}]" if m >= 0 else t: state for (t, m), state in reference.states.items()}
+    assert seen == wanted
+
+
+@pytest.fixture
+def walk(tenant: Tenant) -> Walk:
+    """One scheduler and one agent for all examples."""
+    return walk_for(tenant)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(shape=shapes())
+def test_the_ledger_and_the_rules_agree(tenant: Tenant, walk: Walk, shape: Shape) -> None:
+    number = next(_numbers)
+    dag_id = f"random_{number}"
+    parsed_dag(tenant, _spec(dag_id, shape.tasks), bundle=published_bundle(tenant))
+    reference = Reference({task.task_id: task for task in shape.tasks})
+    run = walk.trigger(dag_id)
+    walk.schedule()
+    reference.start()
+    _compare(walk, run, reference)
+    running: dict[Key, Workload] = {}
+    while True:
+        running |= {_key(work): work for work in walk.claim()}
+        if not running:
+            break
+        _step(walk, reference, running, shape.random)
+        _compare(walk, run, reference)
+    assert walk.run_state(run) == reference.run_state
+    invariants.check(tenant, at_rest=True)
