@@ -6,6 +6,7 @@ a change of a URL table; test_docs.py fails until then. Needs no database.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -23,16 +24,17 @@ _HEAD = """\
 
 <!-- Made from the URL tables by `python -m tests.architecture.http_page`. Change it there. -->
 
-Three doors answer on the web server's address. Agents have one of their own, the gateway.
+Four doors answer on the web server's address. Agents have one of their own, the gateway.
 
 | door | for | signs in by |
 |---|---|---|
 | `/t/<tenant>/…` | people and programs: Airflow's public API | an access token, see `auth/token`, or an API token |
+| `/api/portal/v1/…` | people: sign up, tenants, tokens, runtimes, bundles | an access token, see `sign-in` |
 | `/t/<tenant>/git/…`, `/git/<tenant>.git/…` | git | Git token, as password |
 | `/execution/…` | the supervisor of a running task | the token of the attempt |
 
-Paths, parameters, bodies and answers are those of Airflow 3.3.2. What is not listed is not served: it answers 404. A
-stranger gets the same 404 for a tenant that exists and one that does not.
+Below `/t/<tenant>/` and `/execution/` paths, parameters, bodies and answers are those of Airflow 3.3.2. What
+is not listed is not served: it answers 404. A stranger gets the same 404 for a tenant that exists and one that does not.
 
 ## Public API, below `/t/<tenant>/`
 
@@ -40,6 +42,14 @@ Permissions belong to roles; the table is `tenants/permissions.py`.
 
 | method | path | operation | permission |
 |---|---|---|---|
+"""
+_PORTAL = """
+## Portal API, below `/api/portal/v1/`
+
+Its own OpenAPI document is at `schema`.
+
+| path | what it does |
+|---|---|
 """
 _EXECUTION = """
 ## Task Execution API, below `/execution/`
@@ -61,10 +71,13 @@ def page() -> str:
     """The whole page. Django must be set up."""
     from api.execution.gate import API_VERSION
 
-    public, execution, elsewhere = [], [], []
+    public, portal, execution, elsewhere = [], [], [], []
     for path, view in _routes():
         if path.startswith("t/"):
             public += list(_public(path.removeprefix("t/{slug}/"), view))
+        elif path.startswith("api/portal/v1/") and not path.endswith("/schema"):
+            shown = path.removeprefix("api/portal/v1/")
+            portal.append(f"| `{shown}` | {_summary(getattr(view, 'view_class', None) or view)} |")
         elif path.startswith("execution/"):
             for method, rule, endpoint in _execution(view):
                 shown = path.removeprefix("execution/")
@@ -82,6 +95,9 @@ def page() -> str:
         [
             _HEAD,
             "\n".join(public),
+            "\n",
+            _PORTAL,
+            "\n".join(portal),
             "\n",
             _EXECUTION.format(version=API_VERSION),
             "\n".join(execution),
@@ -110,6 +126,18 @@ def _routes() -> Iterator[tuple[str, Any]]:
 def _readable(pattern: str) -> str:
     text = _CONVERTER.sub(r"{\1}", _GROUP.sub(r"{\1}", pattern))
     return text.removeprefix("^").removesuffix("$")
+
+
+def _summary(view: Any) -> str:
+    """The first sentence of the view, or of each of its methods."""
+    methods = [name for name in ("get", "post", "put", "patch", "delete") if name in vars(view)]
+    if not methods:
+        return _first(view)
+    return " ".join(f"{name.upper()}: {_first(vars(view)[name])}" for name in methods)
+
+
+def _first(found: Any) -> str:
+    return inspect.cleandoc(found.__doc__ or "").split("\n\n")[0].replace("\n", " ")
 
 
 def _public(path: str, view: Any) -> Iterator[str]:
