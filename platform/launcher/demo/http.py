@@ -13,11 +13,11 @@ class DemoRefused(Exception):
 
 
 class Door:
-    """One tenant's view of the stack: the portal's API, and the public API once a token is known."""
+    """The stack's HTTP API, with a bearer token once there is one."""
 
-    def __init__(self, *, base_url: str) -> None:
+    def __init__(self, *, base_url: str, token: str | None = None) -> None:
         self.base_url = base_url.rstrip("/")
-        self.token: str | None = None
+        self.token = token
 
     def call(self, method: str, path: str, body: Any = None, *, timeout_seconds: float = 30.0) -> Any:
         """The decoded answer. Raises DemoRefused for anything but 2xx."""

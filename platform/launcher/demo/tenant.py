@@ -17,6 +17,8 @@ class DemoTenant:
     password: str
     git_remote: str
     git_token: str
+    portal: Door
+    """Signed in to the portal's API."""
 
     @property
     def api_path(self) -> str:
@@ -34,8 +36,8 @@ def sign_up(*, door: Door) -> DemoTenant:
             "username": username,
             "email": f"{username}@example.com",
             "password": password,
-            "slug": slug,
-            "name": f"Demo {mark}",
+            "tenant": slug,
+            "tenant_name": f"Demo {mark}",
         },
     )
     signed_in = door.call("POST", f"/t/{slug}/auth/token", {"username": username, "password": password})
@@ -44,6 +46,7 @@ def sign_up(*, door: Door) -> DemoTenant:
         slug=slug,
         username=username,
         password=password,
-        git_remote=made["git"]["remote"],
+        git_remote=made["git"]["url"],
         git_token=made["git"]["token"],
+        portal=Door(base_url=door.base_url, token=made["access_token"]),
     )

@@ -21,7 +21,7 @@ _RUN_SECONDS = 300.0
 
 def run_demo(*, stack: RunningStack, exit_after: bool, json_path: Path | None) -> int:
     """0 when every run ended as `examples/expected.json` says, 1 otherwise. `exit_after` is the caller's to obey."""
-    console = Console(soft_wrap=True)
+    console = Console() if sys.stdout.isatty() else Console(width=160)
 
     def tell(line: str) -> None:
         print(f"  {line}", file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -46,7 +47,7 @@ def wait_for_dags(
         missing = wanted - {dag["dag_id"] for dag in page["dags"]}
         if not missing:
             return
-        news = _bundle_news(door, tenant)
+        news = _bundle_news(tenant)
         if news.startswith("failed"):
             raise DemoRefused(f"the bundle was not accepted: {news}")
         if news != said:
@@ -59,8 +60,8 @@ def wait_for_dags(
         time.sleep(_PAUSE_SECONDS)
 
 
-def _bundle_news(door: Door, tenant: DemoTenant) -> str:
-    bundles = door.call("GET", f"/api/portal/v1/tenants/{tenant.slug}/bundles")["bundles"]
+def _bundle_news(tenant: DemoTenant) -> str:
+    bundles = tenant.portal.call("GET", f"/api/portal/v1/tenants/{tenant.slug}/bundles")["bundles"]
     if not bundles:
         return "waiting for the push"
     newest = bundles[0]
@@ -68,7 +69,7 @@ def _bundle_news(door: Door, tenant: DemoTenant) -> str:
         errors = "; ".join(error["message"] for error in newest["summary"].get("errors", []))
         return f"failed: {errors or 'no reason given'}"
     if newest["state"] == "received":
-        runtimes = door.call("GET", f"/api/portal/v1/tenants/{tenant.slug}/runtimes")["runtimes"]
+        runtimes = tenant.portal.call("GET", f"/api/portal/v1/tenants/{tenant.slug}/runtimes")["runtimes"]
         if runtimes and runtimes[0]["state"] != "ready":
             return (
                 f"runtime {runtimes[0]['state']}: a virtual environment with Airflow {runtimes[0]['airflow']}"
@@ -77,10 +78,11 @@ def _bundle_news(door: Door, tenant: DemoTenant) -> str:
 
 
 def trigger(*, door: Door, tenant: DemoTenant, dag_ids: list[str]) -> list[Watched]:
-    """One manual run of each."""
+    """One manual run of each, with a logical date as Airflow's own trigger form sends one (for `ds` and its like)."""
     out = []
+    moment = datetime.now(tz=UTC).isoformat()
     for dag_id in dag_ids:
-        made = door.call("POST", f"{tenant.api_path}/dags/{quote(dag_id)}/dagRuns", {"logical_date": None})
+        made = door.call("POST", f"{tenant.api_path}/dags/{quote(dag_id)}/dagRuns", {"logical_date": moment})
         out.append(Watched(dag_id=dag_id, run_id=made["dag_run_id"]))
     return out
 
