@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg2
 
+from launcher.commands.test import RuntimeNotBuilt
 from launcher.data_folder import FolderInUse
 from launcher.detached import StackDidNotStart
 from launcher.embedded.accounts import FolderOutOfReach
@@ -27,6 +28,7 @@ REFUSALS = (
     PostgresMissing,
     ProcessFailed,
     RoleTooStrong,
+    RuntimeNotBuilt,
     SecretFileExposed,
     ServerTooOld,
     SettingWrong,

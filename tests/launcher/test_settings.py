@@ -12,8 +12,13 @@ from launcher.configuration_page import PAGE, render
 from launcher.settings import VARIABLES, SettingWrong, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
-# Not for people: a point to die at (tests), and what the control plane tells its own Git hook.
-INTERNAL = {"AERODROME_CRASH", "AERODROME_BUNDLE_LIMITS", "AERODROME_DEPLOY_BRANCHES"}
+# Not for people: a point to die at and an Airflow to test with (tests), and what the control plane tells its own Git hook.
+INTERNAL = {
+    "AERODROME_CRASH",
+    "AERODROME_TEST_RUNTIME",
+    "AERODROME_BUNDLE_LIMITS",
+    "AERODROME_DEPLOY_BRANCHES",
+}
 TABLE = ROOT / "platform" / "launcher" / "settings.py"
 
 

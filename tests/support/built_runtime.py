@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from pathlib import Path
 
@@ -14,7 +15,11 @@ def build_test_runtime() -> Path:
     """An environment with the locked Airflow; made by the agent's own builder when it is not there yet."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aerodrome-tests" / "runtimes"
     cache.mkdir(parents=True, exist_ok=True)
-    work = BuildWork(runtime_digest="locked", airflow="3.3.2", python="3.11")
+    lock = Path(__file__).parents[2] / "runtime" / "locks" / "airflow-3.3.2.lock"
+    digest = (
+        f"locked-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"  # a changed lock is another runtime
+    )
+    work = BuildWork(runtime_digest=digest, airflow="3.3.2", python="3.11")
     built = asyncio.run(Builder(runtimes=cache, uv=os.environ.get("AERODROME_UV")).run(work))
     assert built.ok, f"{built.message}\n{built.log}"
-    return (cache / "locked").resolve()
+    return (cache / digest).resolve()

@@ -12,6 +12,10 @@ from pathlib import Path
 _ARCHITECTURE = "tests/architecture"
 
 
+class RuntimeNotBuilt(Exception):
+    """There is no tenant runtime to test with, and none could be built."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="also those marked heavy, which take minutes each")
     parser.set_defaults(rest=[])
@@ -21,9 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
     """Every step runs, also after one failed. Pytest's closing line comes last unless a check failed."""
     programs = Path(sys.executable).parent
+    runtime = _test_runtime(checkout)
     pytest = [sys.executable, "-m", "pytest", *([] if arguments.all else ["-m", "not heavy"])]
     if arguments.rest:
-        return _run("tests", [*pytest, *arguments.rest], checkout)
+        return _run("tests", [*pytest, *arguments.rest], checkout, **runtime)
     steps = {
         "ruff check": [str(programs / "ruff"), "check", "."],
         "ruff format": [str(programs / "ruff"), "format", "--check", "."],
@@ -32,16 +37,44 @@ def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
         "architecture": [sys.executable, "-m", "pytest", "-q", _ARCHITECTURE],
         "tests": [*pytest, f"--ignore={_ARCHITECTURE}"],
     }
-    failed = [name for name, command in steps.items() if _run(name, command, checkout) != 0]
+    failed = [name for name, command in steps.items() if _run(name, command, checkout, **runtime) != 0]
     if failed:
         print(f"\naerodrome test: failed: {', '.join(failed)}", flush=True)
     return 1 if failed else 0
 
 
-def _run(name: str, command: list[str], checkout: Path) -> int:
+def _test_runtime(checkout: Path) -> dict[str, str]:
+    """The variable that names the interpreter of a tenant runtime with Airflow; built on first use."""
+    name = "AERODROME_TEST_RUNTIME"
+    if name in os.environ:
+        return {name: os.environ[name]}
+    print("=== runtime with Airflow for the tests (built once, that takes a minute)", flush=True)
+    program = "from tests.support.built_runtime import build_test_runtime as build; print(build())"
+    answer = subprocess.run(
+        [sys.executable, "-P", "-c", program], cwd=checkout, env=_environment(checkout), stdout=subprocess.PIPE,
+        text=True, check=False,
+    )  # fmt: skip
+    if answer.returncode != 0:
+        raise RuntimeNotBuilt(
+            "the runtime for the tests could not be built, see above; without it the tests of tasks and "
+            f"DAG files would be skipped. Set {name} to the Python of an environment with Airflow to use that"
+        )
+    return {name: f"{answer.stdout.strip().splitlines()[-1]}/bin/python"}
+
+
+def _environment(checkout: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+        "PYTHONPATH": os.pathsep.join(str(checkout / root) for root in ("platform", ".", "runtime")),
+        "AERODROME_UV": str(Path(sys.executable).parent / "uv"),
+    }
+
+
+def _run(name: str, command: list[str], checkout: Path, **variables: str) -> int:
     print(f"\n=== {name}: {' '.join([Path(command[0]).name, *command[1:]])}", flush=True)
     started = time.monotonic()
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"}
+    environment = _environment(checkout) | variables
     status = subprocess.run(command, cwd=checkout, env=environment, check=False).returncode
     if name != "tests":
         print(
