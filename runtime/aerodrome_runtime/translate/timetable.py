@@ -22,7 +22,11 @@ _SIMPLE = {
         "@continuous",
         "As frequently as possible, but only one run at a time.",
     ),
-    "PartitionedAtRuntime": ("partition_runtime", "None", "Never, partition key(s) set at runtime"),
+    "PartitionedAtRuntime": (
+        "partition_runtime",
+        "PartitionedAtRuntime",
+        "Never, partition key(s) set at runtime",
+    ),
 }
 
 _RELATIVE = ("years", "months", "days", "hours", "minutes", "seconds", "microseconds", "leapdays")
