@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from airflow.sdk import dag, task, task_group
+from airflow.sdk import dag, task
 
 
 @dag(schedule=None, start_date=datetime(2024, 1, 1), tags=["example", "mapping"])
@@ -32,23 +32,10 @@ def mapping():
     def never(name: str) -> None:
         raise AssertionError("an empty list maps to no task")
 
-    @task_group
-    def tidy(number: int):
-        @task
-        def half(number: int) -> float:
-            return number / 2
-
-        @task
-        def tell(value: float) -> None:
-            print(value)
-
-        tell(half(number))
-
     squares = square.expand(n=[1, 2, 3])
     sizes = measure.partial(unit="letters").expand(name=list_files())
     add_up(squares, sizes)
     never.expand(name=no_files())
-    tidy.expand(number=[10, 20])
 
 
 mapping()
