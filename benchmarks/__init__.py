@@ -1,0 +1,1 @@
+"""One script per speed goal, measured side by side with its peers. Start with README.md."""

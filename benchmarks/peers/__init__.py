@@ -1,0 +1,1 @@
+"""The systems that are measured: ours and the others, behind one contract."""
