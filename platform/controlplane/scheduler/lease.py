@@ -2,7 +2,8 @@
 
 A lease is taken when a tenant has work, kept while it is busy (renewed when a third of it is used), and let
 lapse when it is idle: an idle tenant costs nothing. Every transaction checks its lease inside
-(`check_lease.sql`, shared lock), so a scheduler that slept past its lease commits nothing.
+(`check_lease.sql`, shared lock), so a scheduler that slept past its lease commits nothing. One that freezes in
+the middle of a transaction keeps its lease until the database ends the transaction; nobody waits for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from controlplane.foundation.db import execute
 from domain.ids import uuid7
 
 LEASE_SECONDS = 5.0
+IDLE_LEASES = 2
+"""After so many leases of silence inside a transaction the database ends it."""
 
 
 class LeaseLost(RuntimeError):
@@ -64,6 +67,7 @@ class Leases:
             tenant=tenant_id,
             holder=self.holder,
             epoch=held.epoch,
+            idle_seconds=IDLE_LEASES * self.seconds,
         )
         if not rows:
             self._held.pop(tenant_id, None)

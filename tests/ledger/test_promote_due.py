@@ -1,0 +1,58 @@
+"""promote_due.sql: a retry or a reschedule whose time has come is scheduled again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from controlplane.foundation.clock import utc_now
+from tenants.models.tenant import Tenant
+from tests.support import specs
+from tests.support.scene import Scene, scene
+
+pytestmark = pytest.mark.django_db
+
+
+def _promote(it: Scene, **seconds: float) -> int:
+    ids = [it.row("only").id]
+    return len(it.execute("promote_due", ids=ids, now=utc_now() + timedelta(**seconds)))
+
+
+def test_a_retry_is_a_new_try_and_a_reschedule_is_not(tenant: Tenant) -> None:
+    it = scene(tenant, specs.task("only", retries=2)).begin()
+    it.end("only", "up_for_reschedule")
+    assert _promote(it) == 1
+    row = it.row("only")
+    assert (row.state, row.try_number, row.reschedules) == ("scheduled", 1, 1)
+    it.end("only", "up_for_retry")
+    assert _promote(it) == 1
+    row = it.row("only")
+    # A sensor's new try begins anew: its timeout does not count from the first look of the try before.
+    assert (row.state, row.try_number, row.reschedules, row.due_at) == ("scheduled", 2, 0, None)
+
+
+def test_it_is_promoted_once_and_not_before_its_time(tenant: Tenant) -> None:
+    it = scene(tenant, specs.task("only", retries=1)).begin()
+    it.end("only", "up_for_retry")
+    assert _promote(it, hours=-1) == 0
+    early = {"ids": [it.row("only").id], "now": utc_now() - timedelta(hours=1)}
+    assert it.without("promote_due", "AND ti.due_at <= %(now)s::timestamptz", **early)
+    assert _promote(it) == 1
+    assert _promote(it) == 0
+    assert it.row("only").try_number == 2
+
+
+def test_what_is_over_stays_over(tenant: Tenant) -> None:
+    it = scene(tenant).begin()
+    it.end("only", "success")
+    assert _promote(it) == 0
+    cut = ("AND ti.state IN ('up_for_retry', 'up_for_reschedule')", "AND ti.due_at <= %(now)s::timestamptz")
+    assert it.without("promote_due", *cut, ids=[it.row("only").id], now=utc_now())
+
+
+def test_a_stranger_promotes_nothing(tenant: Tenant, other_tenant: Tenant) -> None:
+    it, other = scene(tenant, specs.task("only", retries=1)).begin(), scene(other_tenant).begin()
+    it.end("only", "up_for_retry")
+    assert other.execute("promote_due", ids=[it.row("only").id], now=utc_now()) == []
+    assert it.states() == {"only": "up_for_retry"}

@@ -1,0 +1,91 @@
+"""start_runs.sql and finish_runs.sql: runs begin within max_active_runs, and free their place when over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from controlplane.foundation.clock import utc_now
+from tenants.models.tenant import Tenant
+from tenants.scope import tenant_scope
+from tests.support import invariants, specs
+from tests.support.scene import Scene, scene
+
+pytestmark = pytest.mark.django_db
+
+
+def _start(it: Scene) -> int:
+    return len(it.execute("start_runs", dags=[it.dag_row().id], now=utc_now()))
+
+
+def test_runs_begin_oldest_first_within_the_limit(tenant: Tenant) -> None:
+    it = scene(tenant, max_active_runs=2)
+    old = it.walk.trigger("scene", run_id="old", run_after=utc_now() - timedelta(days=1))
+    assert _start(it) == 2
+    assert it.walk.run_state(old) == "running"
+    late = it.walk.trigger("scene", run_id="late")
+    assert _start(it) == 0, "both places are taken"
+    assert it.walk.run_state(late) == "queued"
+    assert it.dag_row().active_runs == 2
+    again = {"dags": [it.dag_row().id], "now": utc_now()}
+    assert it.without("start_runs", "LIMIT greatest(place.free, 0)", **again), "the limit is what held it"
+
+
+def test_neither_a_paused_dag_nor_the_future_begins(tenant: Tenant) -> None:
+    it = scene(tenant)
+    with tenant_scope(tenant.id):
+        type(it.dag_row()).objects.update(is_paused=True)
+    assert _start(it) == 0
+    with tenant_scope(tenant.id):
+        type(it.dag_row()).objects.update(is_paused=False)
+        type(it.run).objects.update(run_after=utc_now() + timedelta(hours=1))
+    assert _start(it) == 0
+    again = {"dags": [it.dag_row().id], "now": utc_now()}
+    assert it.without("start_runs", "AND run_after <= %(now)s::timestamptz", **again)
+
+
+def test_a_run_is_finished_once_and_only_when_nothing_is_left(tenant: Tenant) -> None:
+    it = scene(tenant).begin()
+    finish = {"runs": [it.run.id], "now": utc_now()}
+    assert it.execute("finish_runs", **finish) == []
+    assert it.without("finish_runs", "AND r.unfinished <= 0", **finish), "the counter is what held it"
+    it.end("only", "success")
+    it.propagate("only")
+    assert it.execute("finish_runs", **finish) == [(it.run.id, "scene", it.run.run_id, "success")]
+    assert it.execute("finish_runs", **finish) == []
+    assert it.dag_row().active_runs == 0
+    unguarded = it.without("finish_runs", "AND r.state = 'running'", **finish)
+    assert unguarded, "without the state it would end, and free a place, twice"
+
+
+def test_a_failed_leaf_fails_the_run_and_another_failure_does_not(tenant: Tenant) -> None:
+    it = scene(tenant, specs.task("first", "last"), specs.task("last", trigger_rule="all_done")).begin()
+    it.end("first", "failed")
+    it.propagate("first")
+    it.end("last", "success")
+    it.propagate("last")
+    [(_, _, _, state)] = it.execute("finish_runs", runs=[it.run.id], now=utc_now())
+    assert state == "success"
+
+
+def test_a_dag_without_tasks_is_over_at_once(tenant: Tenant) -> None:
+    """Nothing would ever end in it, so nothing else could finish it."""
+    it = scene(tenant)
+    from tests.support.factories import parsed_dag
+
+    parsed_dag(tenant, specs.dag("hollow", []))
+    run = it.walk.trigger("hollow")
+    it.walk.schedule()
+    assert it.walk.run_state(run) == "success"
+    invariants.check(tenant)
+
+
+def test_a_stranger_starts_and_finishes_nothing(tenant: Tenant, other_tenant: Tenant) -> None:
+    it, other = scene(tenant), scene(other_tenant)
+    assert other.execute("start_runs", dags=[it.dag_row().id], now=utc_now()) == []
+    it.begin()
+    it.end("only", "success")
+    it.propagate("only")
+    assert other.execute("finish_runs", runs=[it.run.id], now=utc_now()) == []
+    assert it.run_row().state == "running"
