@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 from django.conf import settings
@@ -22,6 +22,8 @@ from controlplane.bundles.limits import configured_limits
 from controlplane.bundles.receive import Received, chosen_branch, publish_head, reconcile
 from controlplane.bundles.repository import (
     PUBLISHED,
+    RepositoryFull,
+    check_room,
     deployed_branch,
     deployed_branches,
     locked,
@@ -34,8 +36,10 @@ from tenants.permissions import PERMISSIONS
 from tenants.tokens import TokenSubject, verify_token
 
 log = structlog.get_logger("api.git")
+Read = Callable[[int], bytes]
 PUSH, FETCH = "git-receive-pack", "git-upload-pack"
 _FETCH_BODY_BYTES = 16 * 1024 * 1024
+_MOST_DISCARDED = 1024 * 1024 * 1024
 _HEADERS = ("Content-Type", "Content-Encoding", "Git-Protocol")
 
 
@@ -54,23 +58,28 @@ def git_remote(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
     needed = "bundles.push" if service == PUSH else "bundles.read"
     if needed not in PERMISSIONS.get(subject.role, frozenset()):
         return _text(403, f"The token {subject.name!r} has the role {subject.role}, which may not push.")
-    open_repository(tenant_id=subject.tenant_id)
-    if path == "info/refs":
-        reconcile(tenant_id=subject.tenant_id, now=utc_now())
-        return _relay(_ask(request, subject, path))
+    repository = open_repository(tenant_id=subject.tenant_id)
+    read = body_reader(request)
     try:
+        if service == PUSH:
+            check_room(repository=repository)
+        if path == "info/refs":
+            reconcile(tenant_id=subject.tenant_id, now=utc_now())
+            return _relay(_ask(request, subject, path, read))
         if service == FETCH:
-            return _relay(_ask(request, subject, path, most=_FETCH_BODY_BYTES))
-        return _push(request, subject, path)
+            return _relay(_ask(request, subject, path, read, most=_FETCH_BODY_BYTES))
+        return _push(request, subject, path, read)
+    except RepositoryFull as error:
+        return _text(403, str(error))
     except BodyTooLarge as error:
-        return _text(413, str(error))
+        return _too_large(read, str(error))
 
 
-def _push(request: HttpRequest, subject: TokenSubject, path: str) -> HttpResponseBase:
+def _push(request: HttpRequest, subject: TokenSubject, path: str, read: Read) -> HttpResponseBase:
     tenant_id = subject.tenant_id
     repository = open_repository(tenant_id=tenant_id)
     limits = configured_limits()
-    with spool_body(read=body_reader(request), most=limits.total_bytes)[0] as body:
+    with spool_body(read=read, most=limits.total_bytes)[0] as body:
         size = body.seek(0, 2)
         body.seek(0)
         chosen = chosen_branch(tenant_id=tenant_id)
@@ -133,11 +142,13 @@ def _with_lines(head: bytes, lines: Iterator[str]) -> Iterator[bytes]:
     yield sideband.FLUSH
 
 
-def _ask(request: HttpRequest, subject: TokenSubject, path: str, most: int = 0) -> http_backend.GitAnswer:
+def _ask(
+    request: HttpRequest, subject: TokenSubject, path: str, read: Read, most: int = 0
+) -> http_backend.GitAnswer:
     chosen = chosen_branch(tenant_id=subject.tenant_id)
     repository = open_repository(tenant_id=subject.tenant_id)
     query = request.META.get("QUERY_STRING", "")
-    body, size = spool_body(read=body_reader(request), most=most) if request.method == "POST" else (None, 0)
+    body, size = spool_body(read=read, most=most) if request.method == "POST" else (None, 0)
     try:
         asked = GitRequest(str(request.method), path, query, _headers(request), body, size)
         return http_backend.answer(
@@ -160,6 +171,17 @@ def _stream(status: int, headers: dict[str, str], parts: Iterator[bytes]) -> Str
     response = StreamingHttpResponse(parts, status=status, headers=headers)
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+def _too_large(read: Read, message: str) -> HttpResponse:
+    """git shows no text of a failed POST, but it shows an error in its own protocol; and it listens only once
+    everything is sent, so the rest is read first, within reason."""
+    left = _MOST_DISCARDED
+    while left > 0 and (chunk := read(1 << 20)):
+        left -= len(chunk)
+    if left <= 0:
+        return _text(413, message)
+    return HttpResponse(sideband.failure(message), content_type=f"application/x-{PUSH}-result")
 
 
 def _subject(request: HttpRequest, slug: str) -> TokenSubject | None:

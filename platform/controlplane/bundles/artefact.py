@@ -50,7 +50,7 @@ class _Hashing:
 def store_artefact(*, files: Mapping[str, bytes]) -> Artefact:
     """Write the canonical tar of `files` (clean bundle paths), durably, unless it is stored already."""
     folder = Path(settings.STORE_DIR) / "bundles"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -62,9 +62,8 @@ def store_artefact(*, files: Mapping[str, bytes]) -> Artefact:
             digest = hashing.sha.hexdigest()
             target = artefact_path(digest)
             if not target.exists():
-                os.fchmod(out.fileno(), 0o644)
                 os.fsync(out.fileno())
-                target.parent.mkdir(exist_ok=True)
+                target.parent.mkdir(exist_ok=True, mode=0o700)
                 Path(temporary).replace(target)
                 _sync_folder(target.parent)
     finally:

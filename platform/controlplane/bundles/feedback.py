@@ -61,6 +61,9 @@ def outcome(state: str, summary: dict[str, Any]) -> Iterator[str]:
     elif errors:
         yield f"{_count(len(accepted), 'DAG')} deployed, {_count(len(errors), 'error')}."
         yield "DAGs of failing files keep their last good version."
+    elif not accepted:
+        yield "No DAGs were found. Searched are .py files that mention airflow and dag or asset, in dags/ if there"
+        yield "is such a folder, else everywhere."
     else:
         yield f"{_count(len(accepted), 'DAG')} deployed."
 

@@ -21,9 +21,14 @@ from django.conf import settings
 
 from controlplane.bundles import check_push
 from controlplane.bundles.git import GitFailed, run_git
+from controlplane.bundles.refusal import size_text
 
 PUBLISHED = "refs/aerodrome/published"
 DEFAULT_BRANCHES = ("main", "master")
+
+
+class RepositoryFull(RuntimeError):
+    """The repository with its history has reached the limit."""
 
 
 class RepositoryBusy(RuntimeError):
@@ -80,6 +85,17 @@ def locked(*, repository: Path, wait: bool = True) -> Iterator[None]:
         except BlockingIOError:
             raise RepositoryBusy(f"{repository.name} is being pushed to") from None
         yield
+
+
+def check_room(*, repository: Path) -> None:
+    """Raise `RepositoryFull` when no more may be pushed. Everything pushed is kept in packs."""
+    packs = repository / "objects" / "pack"
+    held = sum(entry.stat().st_size for entry in os.scandir(packs)) if packs.is_dir() else 0
+    if held > settings.GIT_MAX_BYTES:
+        raise RepositoryFull(
+            f"the repository holds {size_text(held)}, more than {size_text(settings.GIT_MAX_BYTES)}; "
+            "ask the platform's operator to start it anew or to raise AERODROME_GIT_MAX_BYTES"
+        )
 
 
 def read_heads(*, repository: Path) -> dict[str, str]:

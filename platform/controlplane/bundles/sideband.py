@@ -7,6 +7,7 @@ from __future__ import annotations
 
 FLUSH = b"0000"
 _PROGRESS = b"\x02"
+_FAILURE = b"\x03"
 _MOST = 990
 
 
@@ -41,5 +42,10 @@ def progress(text: str) -> bytes:
     return b"".join(_packet(data[at : at + _MOST]) for at in range(0, len(data), _MOST))
 
 
-def _packet(data: bytes) -> bytes:
-    return f"{len(data) + 5:04x}".encode() + _PROGRESS + data
+def failure(text: str) -> bytes:
+    """A whole answer that ends the push with `text` as the remote's error."""
+    return _packet(f"{text}\n".encode()[:_MOST], _FAILURE) + FLUSH
+
+
+def _packet(data: bytes, band: bytes = _PROGRESS) -> bytes:
+    return f"{len(data) + 5:04x}".encode() + band + data

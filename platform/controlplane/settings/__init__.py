@@ -18,6 +18,8 @@ BUNDLE_MAX_BYTES = env.integer("AERODROME_BUNDLE_MAX_BYTES", 200_000_000)
 BUNDLE_MAX_FILES = env.integer("AERODROME_BUNDLE_MAX_FILES", 20_000)
 BUNDLE_MAX_FILE_BYTES = env.integer("AERODROME_BUNDLE_MAX_FILE_BYTES", 105_000_000)
 BUNDLE_MAX_RATIO = env.integer("AERODROME_BUNDLE_MAX_RATIO", 200)
+GIT_MAX_BYTES = env.integer("AERODROME_GIT_MAX_BYTES", 2_000_000_000)
+"""How large a tenant's repository, with all its history, may grow."""
 PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
 """How long a push or an upload waits to tell what its files gave."""
 RUNTIME_AIRFLOW = env.text("AERODROME_RUNTIME_AIRFLOW", "3.3.2")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import http.client
+import random
+import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -143,16 +149,11 @@ def test_master_is_deployed_when_there_is_no_main(clone: Clone, tenant: Tenant, 
     assert [bundle.branch for bundle in bundles(tenant)] == ["master"]
 
 
-def test_a_chunked_and_a_gzipped_push_are_read(clone: Clone, tenant: Tenant, parser: Parser) -> None:
-    import random
-
+def test_a_chunked_push_is_read(clone: Clone, tenant: Tenant, parser: Parser) -> None:
     noise = random.Random(1).randbytes(3_000_000)
     clone.commit({"dags/a.py": dag_file("a"), "data.bin": noise})
     assert clone.push(configuration={"http.postBuffer": "65536"}).status == 0
     assert bundles(tenant)[0].byte_count == 3_000_000 + len(dag_file("a"))
-    for number in range(30):
-        clone.git("tag", f"tag-{number}")
-    assert clone.git("fetch", clone.url, "main").status == 0
 
 
 def link_out(clone: Clone) -> None:
@@ -256,6 +257,116 @@ def test_a_viewers_token_fetches_and_does_not_push(
     done = clone.push()
     assert done.status != 0
     assert "may not push" in done.said
+
+
+def test_two_pushes_at_once_end_in_order(
+    clone: Clone, tenant: Tenant, parser: Parser, tmp_path: Path
+) -> None:
+    clone.commit({"dags/a.py": dag_file("a")})
+    assert clone.push().status == 0
+    others = []
+    for number in range(3):
+        other = Clone(folder=tmp_path / f"other-{number}", url=clone.url)
+        assert other.git("pull", other.url, "main").status == 0
+        other.commit({f"dags/{number}.py": dag_file(f"d{number}")})
+        others.append(other)
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda other: other.push(), others))
+    assert sorted(each.status == 0 for each in done) == [False, False, True]
+    head = read_heads(repository=repository_path(tenant_id=tenant.id))
+    assert head["main"] == head[PUBLISHED] == bundles(tenant)[-1].commit_sha
+    assert len(bundles(tenant)) == 2
+
+
+def test_a_pusher_who_leaves_early_has_pushed(clone: Clone, tenant: Tenant) -> None:
+    commit = clone.commit({"dags/a.py": dag_file("a")})
+    process = subprocess.Popen(
+        ["git", "push", clone.url, "main"], cwd=clone.folder, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    with process, process.stderr:
+        told = next(line for line in process.stderr if "is recorded" in line)
+        process.kill()
+    assert commit[:12] in told
+    assert [bundle.commit_sha for bundle in bundles(tenant)] == [commit]
+
+
+def test_a_push_that_waits_in_vain_says_so(tenant: Tenant, tmp_path: Path) -> None:
+    with web_server(AERODROME_PUSH_WAIT_SECONDS="0") as hasty:
+        clone = Clone(folder=tmp_path / "work", url=remote(hasty, tenant, git_token(tenant)))
+        clone.commit({"dags/a.py": dag_file("a")})
+        done = clone.push()
+    assert done.status == 0
+    assert "nothing is lost" in " ".join(done.remote)
+
+
+def test_too_large_a_push_is_refused(tenant: Tenant, tmp_path: Path, parser: Parser) -> None:
+    noise = random.Random(2).randbytes(3_000_000)
+    with web_server(AERODROME_BUNDLE_MAX_BYTES="1000000", AERODROME_GIT_MAX_BYTES="100") as small:
+        clone = Clone(folder=tmp_path / "work", url=remote(small, tenant, git_token(tenant)))
+        clone.commit({"dags/a.py": dag_file("a"), "noise.bin": noise})
+        for configuration in ({"http.postBuffer": "65536"}, {"http.postBuffer": "9000000"}):
+            done = clone.push(configuration=configuration)
+            assert done.status != 0
+            assert "more than 1 MB were sent" in done.said
+        assert bundles(tenant) == []
+        clone.git("rm", "--quiet", "noise.bin")
+        clone.git("commit", "--quiet", "--amend", "-m", "smaller")
+        assert clone.push().status == 0
+        clone.commit({"dags/b.py": dag_file("b")})
+        done = clone.push()
+    assert done.status != 0
+    assert "the repository holds" in done.said
+    assert len(bundles(tenant)) == 1
+
+
+@pytest.mark.heavy
+def test_a_hundred_megabytes_are_pushed(clone: Clone, tenant: Tenant, parser: Parser) -> None:
+    clone.commit({"dags/a.py": dag_file("a"), "noise.bin": random.Random(3).randbytes(100_000_000)})
+    assert clone.push().status == 0
+    assert bundles(tenant)[0].byte_count > 100_000_000
+
+
+def test_a_gzipped_request_is_read(server: WebServer, tenant: Tenant, clone: Clone, parser: Parser) -> None:
+    commit = clone.commit({"dags/a.py": dag_file("a")})
+    assert clone.push().status == 0
+    asked = f"0032want {commit}\n00000009done\n".encode()
+    credentials = base64.b64encode(f"x:{git_token(tenant)}".encode()).decode()
+    connection = http.client.HTTPConnection(server.address, timeout=30)
+    headers = {
+        "Authorization": f"Basic {credentials}",
+        "Content-Type": "application/x-git-upload-pack-request",
+    }
+    for body, encoding in ((asked, {}), (gzip.compress(asked), {"Content-Encoding": "gzip"})):
+        connection.request("POST", f"/t/{tenant.slug}/git/git-upload-pack", body, {**headers, **encoding})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert b"PACK" in answer.read()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "info/refs", 404),
+        ("GET", "HEAD", 404),
+        ("GET", "objects/info/packs", 404),
+        ("GET", "info/refs?service=git-upload-archive", 404),
+        ("GET", "git-receive-pack", 405),
+        ("POST", "info/refs?service=git-upload-pack", 405),
+        ("GET", "../../etc/passwd", 404),
+    ],
+)
+def test_nothing_but_the_smart_protocol_is_served(
+    server: WebServer, tenant: Tenant, method: str, path: str, status: int
+) -> None:
+    credentials = base64.b64encode(f"x:{git_token(tenant)}".encode()).decode()
+    connection = http.client.HTTPConnection(server.address, timeout=30)
+    connection.request(
+        method, f"/t/{tenant.slug}/git/{path}", headers={"Authorization": f"Basic {credentials}"}
+    )
+    assert connection.getresponse().status == status
+    connection.close()
 
 
 @pytest.mark.parametrize("point", ["bundles.publish.before_commit", "bundles.publish.after_commit"])
