@@ -51,7 +51,7 @@ def expand(*, ids: Sequence[UUID], now: datetime, using: str, longest: int = MAX
 def _count(dag_run: UUID, task: dict[str, Any], using: str) -> tuple[str | None, int | None]:
     spec = msgspec.convert(task, _Mapped)
     if spec.expand is None:
-        return "The task is mapped, but its DAG version does not say over what.", None
+        return "The task is in a mapped task group; such groups are not expanded in this release.", None
     lengths: dict[tuple[str, str], int | None] = {}
     sources = xcom_sources(spec.expand)
     if sources:

@@ -57,6 +57,8 @@ class TaskInstance(TenantModel):
     next_method = models.CharField(max_length=1000, null=True)
     next_kwargs = models.JSONField(null=True)
     reschedules = models.IntegerField(db_default=0)
+    first_rescheduled_at = models.DateTimeField(null=True)
+    """When this try began, once it has rescheduled: a sensor's timeout counts from here."""
     rendered_map_index = models.CharField(max_length=250, null=True)
     died = models.JSONField(null=True)
     """How the last attempt's process died, when it did not say so itself."""

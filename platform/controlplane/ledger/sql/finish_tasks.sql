@@ -17,7 +17,14 @@ WITH said AS (
       end_date = CASE WHEN said.state IN ('deferred', 'awaiting_input') THEN NULL ELSE said.ended_at END,
       rendered_map_index = coalesce(said.label, ti.rendered_map_index),
       next_method = said.method, next_kwargs = said.kwargs,
-      reschedules = ti.reschedules + CASE WHEN said.state = 'up_for_reschedule' THEN 1 ELSE 0 END
+      reschedules = CASE said.state WHEN 'up_for_reschedule' THEN ti.reschedules + 1 WHEN 'up_for_retry' THEN 0
+                    ELSE ti.reschedules END,
+      first_rescheduled_at = CASE said.state
+        WHEN 'up_for_reschedule' THEN coalesce(ti.first_rescheduled_at, ti.start_date)
+        WHEN 'up_for_retry' THEN NULL ELSE ti.first_rescheduled_at END,
+      held_reason = CASE said.state
+        WHEN 'deferred' THEN 'deferred: it waits for a trigger, and no triggerer runs in this release'
+        WHEN 'awaiting_input' THEN 'awaiting_input: it waits for an answer of a person' END
   FROM said JOIN locked USING (id, epoch)
   WHERE ti.id = said.id AND ti.epoch = said.epoch AND ti.tenant_id = (SELECT app.tenant())
     AND ti.state IN ('running', 'restarting')
