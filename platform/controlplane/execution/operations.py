@@ -112,7 +112,8 @@ def _read(said: Said, op: Operation) -> None:
         said.labels.append((*me, plain_text(label, name="rendered_map_index", longest=LABEL)))
     elif op.kind == "skip_downstream":
         for task in _body(op, _Skips).tasks:
-            task_id, map_index = (task, None) if isinstance(task, str) else task
+            # As in Airflow, a bare name is the unmapped (or not yet expanded) instance.
+            task_id, map_index = (task, -1) if isinstance(task, str) else task
             said.skips.append(Skip(*me, plain_text(task_id, name="task", longest=TASK), map_index))
     else:
         raise OutcomeInvalid(f"operation {op.kind!r} is unknown")
