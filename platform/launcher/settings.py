@@ -161,7 +161,7 @@ VARIABLES = (
     ),
     Variable(
         "AERODROME_TASK_NETWORK",
-        "`host`",
+        "`none`",
         "What network a task sees: `none` (a loopback of its own) or `host` (the machine's).",
         "agent",
     ),
@@ -218,6 +218,12 @@ VARIABLES = (
         "AERODROME_BUNDLE_MAX_RATIO",
         "`200`",
         "How many times larger than packed a bundle may unpack to: a bound on archive bombs.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_GIT_MAX_BYTES",
+        "`2000000000`",
+        "How large a tenant's Git repository, with all its history, may grow, in bytes.",
         "control plane",
     ),
     Variable(

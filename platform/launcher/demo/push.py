@@ -21,7 +21,7 @@ def push_folder(*, folder: Path, remote: str, token: str, tell: Callable[[str], 
         work = Path(room) / "bundle"
         shutil.copytree(folder, work, ignore=_LEFT_OUT)
         helper = Path(room) / "askpass"
-        helper.write_text('#!/bin/sh\nprintf "%s" "$AERODROME_DEMO_TOKEN"\n', encoding="utf-8")
+        helper.write_text('#!/bin/sh\nprintf "%s" "$DEMO_GIT_TOKEN"\n', encoding="utf-8")
         helper.chmod(0o700)
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
@@ -29,7 +29,7 @@ def push_folder(*, folder: Path, remote: str, token: str, tell: Callable[[str], 
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_CONFIG_NOSYSTEM": "1",
             "HOME": room,
-            "AERODROME_DEMO_TOKEN": token,
+            "DEMO_GIT_TOKEN": token,
         }
 
         def git(*arguments: str) -> None:
