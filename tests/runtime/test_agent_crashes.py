@@ -13,7 +13,7 @@ import pytest
 from tests.runtime.conftest import make_passable
 from tests.support.agent_process import AgentProcess, Works
 from tests.support.fake_gateway import FakeGateway
-from tests.support.processes import alive, descendants
+from tests.support.processes import alive, descendants, processes_named
 
 
 @pytest.fixture
@@ -83,6 +83,25 @@ def test_a_killed_zygote_fails_its_task_and_the_next_one_runs(start, own_gateway
     assert state["state"] == "failed"
     assert state["died"]["reason"] == "zygote"
     assert gone(below)
+    after = own_works.task(dag_id="tried", task_id="noop", path="tried.py")
+    own_gateway.give(after)
+    assert own_gateway.finished(after)["state"] == "success"
+    assert agent.stop() == 0
+
+
+def test_a_killed_dag_zygote_fails_its_task_and_the_next_one_runs(start, own_gateway, own_works) -> None:
+    agent = start()
+    work = own_works.task(dag_id="tried", task_id="sleeps", path="tried.py")
+    own_gateway.give(work)
+    own_gateway.until_logged(work, "sleeping now")
+    below = [
+        pid for pid in processes_named(b"aerodrome-zygote acme") if pid in descendants(agent.process.pid)
+    ]
+    if not below:
+        pytest.skip("no DAG zygotes without the full jail")
+    os.kill(below[0], signal.SIGKILL)
+    state = own_gateway.finished(work)
+    assert state["died"]["reason"] == "zygote"
     after = own_works.task(dag_id="tried", task_id="noop", path="tried.py")
     own_gateway.give(after)
     assert own_gateway.finished(after)["state"] == "success"

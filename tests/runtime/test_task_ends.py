@@ -109,10 +109,7 @@ def test_an_attempt_of_an_old_epoch_is_fenced_and_killed(agent: AgentProcess, ga
     newer = works.task(dag_id="tried", task_id="noop", path="tried.py", epoch=2)
     gateway.known[work.id] = newer
     gateway.stop.append((work.id, work.epoch, "superseded"))
-    gateway.until(
-        lambda: not any(id == work.id for beat in gateway.beats[-1:] for _, id, _ in beat.running),
-        "the old epoch to end",
-    )
+    gateway.until_over(work)
     gateway.stop.clear()
     assert gateway.told.get((work.id, 1)) is None or gateway.told[work.id, 1].state is None
 

@@ -121,6 +121,16 @@ class FakeGateway:
         assert state is not None
         return state
 
+    def until_over(self, work: Workload, seconds: float = 60.0) -> None:
+        """Wait until the agent no longer holds the attempt: told by a beat that began after now."""
+        begun = len(self.beats)
+
+        def over() -> bool:
+            held = {id for beat in self.beats[-1:] for _, id, _ in beat.running}
+            return len(self.beats) > begun + 1 and work.id not in held
+
+        self.until(over, f"the end of {work.id}", seconds)
+
     def operations(self, work: Workload, kind: str) -> list[dict[str, Any]]:
         told = self.told.get((work.id, work.epoch), Told())
         return [operation.body for operation in told.operations if operation.kind == kind]

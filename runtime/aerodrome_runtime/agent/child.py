@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ import msgspec
 from aerodrome_runtime.agent.frames import FrameChannel
 from aerodrome_runtime.agent.pipes import LinePipe
 from aerodrome_runtime.agent.zygotelink import ZygoteLink
+from aerodrome_runtime.jail.cgroups import Cgroup
 from aerodrome_runtime.zygote.orders import Exited, Fork
 
 READY_ID = -1
@@ -35,7 +37,8 @@ class Child:
         self.exited: asyncio.Future[Exited] = loop.create_future()
         self.drained = asyncio.Event()
         self.refusal: str | None = None
-        self.lease: Any = None
+        self._pidfd: int | None = None
+        self._cgroup: Cgroup | None = None
         self._early: list[Line] = []
         self._early_bytes = 0
         self._open = 3
@@ -82,8 +85,34 @@ class Child:
             on_line(name, line)
         self.channel.send(msgspec.msgpack.encode([0, message]))
 
+    def preface(self, lines: list[Line]) -> None:
+        """What the child's DAG zygote said while it loaded the file comes first in the task's log."""
+        self._early[:0] = lines
+
+    def take_hold(self, cgroup: Cgroup | None) -> None:
+        """Of a ready child of a DAG zygote: that one may not signal it (another uid), so the agent does.
+
+        The pid is the kernel's word, not the zygote's; the pidfd keeps meaning this process. Raises OSError
+        when it is gone already.
+        """
+        pid = self.channel.peer_pid
+        if pid is None or self.exited.done():
+            raise ProcessLookupError("the child is gone")
+        self.pid = pid
+        self._pidfd = os.pidfd_open(pid)
+        if cgroup is not None:
+            self._cgroup = cgroup
+            cgroup.add(pid)
+
     def signal(self, sig: int, *, group: bool = False) -> None:
-        self._link.signal(self.number, sig, group=group)
+        """Signal the child; with `group` everything it started, too."""
+        if self._pidfd is None:
+            self._link.signal(self.number, sig, group=group)
+            return
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, sig)
+        if group and self._cgroup is not None and not self.exited.done():
+            self._cgroup.kill()
 
     def pause(self, stop: bool) -> None:
         """Stop or resume reading the child's lines: its writes block meanwhile."""
@@ -141,6 +170,14 @@ class Child:
     def _exit(self, exited: Exited) -> None:
         if not self.exited.done():
             self.exited.set_result(exited)
+        if self._pidfd is not None:
+            # Its zygote's word for the end is not enough, and no namespace ends with it: kill what is left now,
+            # or a daemon would hold the pipes open.
+            self.signal(signal.SIGKILL)
+            if self._cgroup is not None and self._cgroup.pids():
+                self._cgroup.kill()
+            os.close(self._pidfd)
+            self._pidfd = None
         self.channel.close()
         # Everything the child wrote is in the pipes by now. A process that escaped its session may still hold
         # a writing end: it is not waited for.

@@ -12,11 +12,12 @@ import os
 import shutil
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aerodrome_runtime.agent.environments import task_environment
 from aerodrome_runtime.agent.runtimes import Runtime
+from aerodrome_runtime.agent.uidblocks import SIZE, UidBlock, UidBlocks
 from aerodrome_runtime.jail.cgroups import Cgroup
 from aerodrome_runtime.jail.cleanup import clean_up
 from aerodrome_runtime.jail.level import Level, probe
@@ -28,20 +29,30 @@ from taskwire.workload import Limits as Wanted
 log = logging.getLogger("aerodrome.agent")
 MEMORY_BYTES = 2 * 1024**3
 PROCESSES = 256
+SPARE_BYTES = 64 * 1024**2
+"""What a waiting spare needs at most of its own, before it has a group of its own."""
 OPEN_FILES = 4096
 FILE_SIZE_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True)
 class Confined:
-    """What one child got."""
+    """What one child got. `jail` is None for an attempt of a DAG zygote, which is in that one's jail."""
 
-    jail: str
+    jail: str | None
     environment: dict[str, str]
     home: Path
     memory_bytes: int
     uid: int | None
     cgroup: Cgroup | None
+
+
+@dataclass(frozen=True)
+class Nest:
+    """The surroundings of a DAG zygote, in which its attempts have theirs."""
+
+    confined: Confined
+    block: UidBlock
 
 
 def probe_level(*, directory: Path) -> Level:
@@ -74,6 +85,7 @@ class Confinement:
         self._network = network
         self._numbers = itertools.count(1)
         self._leases = UidLeases(state_dir=str(directory / "uids")) if isolation == "full" else None
+        self._blocks = UidBlocks(state_dir=directory / "uids") if isolation == "full" else None
         self._rested: deque[int] = deque()
         self._interpreters: dict[Path, Interpreter] = {}
         shutil.rmtree(self._homes, ignore_errors=True)
@@ -83,23 +95,110 @@ class Confinement:
         self, *, runtime: Runtime, bundle: Path, limits: Wanted, network: Network | None = None
     ) -> Confined:
         """Raises jail.uids.NoUidLeft, jail.tenant.PathTooWide or OSError."""
-        number = next(self._numbers)
-        home = self._homes / f"h{number}"
-        home.mkdir(mode=0o700)
+        home = self._home(f"h{next(self._numbers)}")
         memory = limits.memory_bytes or MEMORY_BYTES
         processes = limits.processes or PROCESSES
         uid = self._uid()
-        cgroup = Cgroup.create(
-            name=f"aerodrome-{os.getpid()}-{number}", memory_bytes=memory, processes=processes
+        cgroup = self._cgroup(home.name, memory, processes)
+        spec = self._spec(
+            runtime=runtime, bundle=bundle, limits=limits, home=home, uid=uid, cgroup=cgroup, network=network
         )
+        return Confined(spec.to_json(), dict(spec.environment), home, memory, uid, cgroup)
+
+    @property
+    def nests(self) -> bool:
+        """Whether DAG zygotes can lend uids here."""
+        return self._blocks is not None
+
+    def nest(self, *, runtime: Runtime, bundle: Path, limits: Wanted, attempts: int) -> Nest:
+        """For a DAG zygote with at most `attempts` children. Raises uidblocks.NoBlockLeft too."""
+        assert self._blocks is not None
+        block = self._blocks.lease()
+        home = self._home(f"z{next(self._numbers)}")
+        memory = limits.memory_bytes or MEMORY_BYTES
+        # Spares are in the zygote's group until they have told that they are ready.
+        cgroup = self._cgroup(home.name, memory + attempts * SPARE_BYTES, (limits.processes or PROCESSES) * 2)
+        load = home / "load"
+        load.mkdir(mode=0o700)
+        os.chown(load, block.first, block.first)
+        spec = self._spec(
+            runtime=runtime,
+            bundle=bundle,
+            limits=limits,
+            home=home,
+            uid=block.first,
+            cgroup=cgroup,
+            network=None,
+        )
+        spec = replace(spec, lends_uids=SIZE)
+        environment = task_environment(home=f"{HOME_INSIDE}/load", private_tmp=True)
+        return Nest(Confined(spec.to_json(), environment, home, memory, block.first, cgroup), block)
+
+    def own_nest(self, nest: Nest) -> None:
+        """The jail gave the folder of homes to the zygote's uid; attempts' homes must not be its to rename."""
+        os.chown(nest.confined.home, 0, 0)
+        nest.confined.home.chmod(0o711)
+
+    def lend(self, nest: Nest, limits: Wanted) -> Confined:
+        """For one attempt of a DAG zygote: a uid of its block, a home in its folder, a group of its own."""
+        name = f"a{next(self._numbers)}"
+        home = nest.confined.home / name
+        uid = nest.block.take()
+        for folder in (home, home / "tmp"):
+            folder.mkdir(mode=0o700)
+            os.chown(folder, uid, uid)
+        memory = limits.memory_bytes or MEMORY_BYTES
+        cgroup = self._cgroup(name, memory, limits.processes or PROCESSES)
+        environment = task_environment(home=f"{HOME_INSIDE}/{name}", private_tmp=False)
+        environment["TMPDIR"] = f"{HOME_INSIDE}/{name}/tmp"
+        return Confined(None, environment, home, memory, uid, cgroup)
+
+    def clear_nest(self, nest: Nest) -> None:
+        """After the DAG zygote was reaped: its pid namespace, and so every attempt, has ended."""
+        assert self._blocks is not None
+        left = clean_up(home=str(nest.confined.home), uid=nest.confined.uid, cgroup=nest.confined.cgroup)
+        if left.clean:
+            self._blocks.release(nest.block)
+        else:
+            log.error("a DAG zygote left something behind: %s", left)
+
+    def clear_lent(self, nest: Nest, confined: Confined) -> None:
+        """After an attempt of a DAG zygote ended. Its zygote's word for it is not enough: kill what is left."""
+        if confined.cgroup is not None:
+            if confined.cgroup.pids() and not confined.cgroup.kill():
+                log.error("processes %s outlive their attempt", confined.cgroup.pids())
+            else:
+                confined.cgroup.remove()
+        shutil.rmtree(confined.home, ignore_errors=True)
+        if confined.uid is not None:
+            nest.block.give_back(confined.uid)
+
+    def _home(self, name: str) -> Path:
+        home = self._homes / name
+        home.mkdir(mode=0o700)
+        return home
+
+    def _cgroup(self, name: str, memory: int, processes: int) -> Cgroup | None:
+        return Cgroup.create(name=f"aerodrome-{os.getpid()}-{name}", memory_bytes=memory, processes=processes)
+
+    def _spec(
+        self,
+        *,
+        runtime: Runtime,
+        bundle: Path,
+        limits: Wanted,
+        home: Path,
+        uid: int | None,
+        cgroup: Cgroup | None,
+        network: Network | None,
+    ) -> JailSpec:
         if uid is not None:
             os.chown(home, uid, uid)
         interpreter = self._interpreters.get(runtime.base)
         if interpreter is None:
             interpreter = self._interpreters[runtime.base] = Interpreter.of(str(runtime.base_python))
         inside = str(home) if self._isolation == "none" else HOME_INSIDE
-        environment = task_environment(home=inside, private_tmp=self._isolation != "none")
-        spec = tenant_jail(
+        return tenant_jail(
             isolation=self._isolation,
             home=str(home),
             uid=uid,
@@ -108,16 +207,15 @@ class Confinement:
             also_readable=(str(self._site), str(runtime.path)),
             network=network or self._network,
             limits=Limits(
-                processes=processes,
-                memory_bytes=memory,
+                processes=limits.processes or PROCESSES,
+                memory_bytes=limits.memory_bytes or MEMORY_BYTES,
                 open_files=limits.open_files or OPEN_FILES,
                 file_size_bytes=limits.file_size_bytes or FILE_SIZE_BYTES,
                 cpu_seconds=limits.cpu_seconds,
             ),
-            environment=environment,
+            environment=task_environment(home=inside, private_tmp=self._isolation != "none"),
             cgroups=cgroup.folders if cgroup is not None else (),
         )
-        return Confined(spec.to_json(), environment, home, memory, uid, cgroup)
 
     def memory_killed(self, confined: Confined) -> bool:
         """Whether the kernel killed something in this attempt for its memory."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,9 @@ class FrameChannel:
         self._received = bytearray()
         self._unsent = bytearray()
         self._closed = False
+        self.peer_pid: int | None = None
+        """Who wrote first, told by the kernel in our own pid namespace (SCM_CREDENTIALS, unix(7))."""
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         sock.setblocking(False)
         loop.add_reader(sock.fileno(), self._readable)
 
@@ -85,7 +89,7 @@ class FrameChannel:
 
     def _readable(self) -> None:
         try:
-            data = self._sock.recv(262_144)
+            data = self._sock.recv(262_144) if self.peer_pid is not None else self._receive_first()
         except BlockingIOError:
             return
         except OSError:
@@ -115,6 +119,14 @@ class FrameChannel:
             self._on_request(number, body)
             if self._closed:
                 return
+
+    def _receive_first(self) -> bytes:
+        size = struct.calcsize("3i")
+        data, extra, _flags, _address = self._sock.recvmsg(262_144, socket.CMSG_SPACE(size))
+        for level, kind, content in extra:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and len(content) >= size:
+                self.peer_pid = struct.unpack("3i", content[:size])[0]
+        return data
 
     def _writable(self) -> None:
         try:

@@ -15,6 +15,7 @@ from aerodrome_runtime.agent.bundles import Bundles
 from aerodrome_runtime.agent.claiming import Slots, claim_for_ever
 from aerodrome_runtime.agent.configuration import Settings
 from aerodrome_runtime.agent.confine import Confinement
+from aerodrome_runtime.agent.dagzygotes import DagZygotes
 from aerodrome_runtime.agent.gateway import Gateway
 from aerodrome_runtime.agent.installed import install_site
 from aerodrome_runtime.agent.masking import Mask
@@ -67,7 +68,14 @@ class Agent:
         self.confinement = Confinement(
             directory=directory, site=site, isolation=level.isolation, network=settings.task_network
         )
-        self.spares = Spares(zygotes=self.zygotes, confinement=self.confinement, slots=settings.slots)
+        dags = (
+            DagZygotes(zygotes=self.zygotes, confinement=self.confinement, slots=settings.slots)
+            if self.confinement.nests
+            else None
+        )
+        self.spares = Spares(
+            dags=dags, zygotes=self.zygotes, confinement=self.confinement, slots=settings.slots
+        )
         self.parsers = Parsers(
             bundles=self.bundles,
             zygotes=self.zygotes,

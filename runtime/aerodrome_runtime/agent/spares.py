@@ -16,11 +16,11 @@ from pathlib import Path
 
 from aerodrome_runtime.agent.child import Child
 from aerodrome_runtime.agent.confine import Confined, Confinement
-from aerodrome_runtime.agent.runtimes import Runtime
-from aerodrome_runtime.agent.zygotelink import ZygoteLost
+from aerodrome_runtime.agent.dagzygotes import DagZygote, DagZygotes, Key, LoadFailed, NotForkable
+from aerodrome_runtime.agent.uidblocks import NoBlockLeft
+from aerodrome_runtime.agent.zygotelink import ForkRefused, ZygoteLost
 from aerodrome_runtime.agent.zygotes import BaseZygotes
-from aerodrome_runtime.zygote.orders import Fork, Place
-from taskwire.workload import Limits
+from aerodrome_runtime.zygote.orders import Fork
 
 log = logging.getLogger("aerodrome.agent")
 IDLE_SECONDS = 60.0
@@ -32,27 +32,11 @@ class SpareFailed(Exception):
     """No child could be made ready for this file; the text is for the task's log."""
 
 
-@dataclass(frozen=True)
-class Key:
-    """Children with the same key are interchangeable."""
-
-    tenant_id: str
-    tenant: str
-    runtime: Runtime
-    place_path: str
-    bundle_name: str
-    bundle_version: str | None
-    dag_rel_path: str
-    limits: Limits
-
-    def __hash__(self) -> int:
-        return hash((self.tenant_id, self.runtime.digest, self.place_path, self.dag_rel_path))
-
-
 @dataclass
 class Spare:
     child: Child
     confined: Confined
+    zygote: DagZygote | None = None
     at: float = field(default_factory=time.monotonic)
 
 
@@ -69,8 +53,11 @@ class _Group:
 class Spares:
     """Owns children until somebody takes them."""
 
-    def __init__(self, *, zygotes: BaseZygotes, confinement: Confinement, slots: int) -> None:
+    def __init__(
+        self, *, zygotes: BaseZygotes, dags: DagZygotes | None, confinement: Confinement, slots: int
+    ) -> None:
         self._zygotes = zygotes
+        self._dags = dags
         self._confinement = confinement
         self._slots = slots
         self._groups: dict[Key, _Group] = {}
@@ -104,6 +91,8 @@ class Spares:
                     self._end(group.idle.pop())
                 if not group.starting and not group.waiting:
                     del self._groups[key]
+                    if self._dags is not None:
+                        self._dags.forget(key)
 
     def idle(self) -> int:
         return sum(len(group.idle) for group in self._groups.values())
@@ -114,6 +103,8 @@ class Spares:
         for group in self._groups.values():
             while group.idle:
                 self._end(group.idle.pop())
+        if self._dags is not None:
+            self._dags.close()
 
     def memory_killed(self, spare: Spare) -> bool:
         """Whether the kernel killed something of this child for its memory."""
@@ -121,7 +112,15 @@ class Spares:
 
     def clear(self, spare: Spare) -> None:
         """The child of a taken spare is gone: give its home and uid back."""
-        self._confinement.clear(spare.confined, orderly=spare.child.orderly)
+        self._give_back(spare)
+
+    def _give_back(self, spare: Spare) -> None:
+        if spare.zygote is None:
+            self._confinement.clear(spare.confined, orderly=spare.child.orderly)
+            return
+        self._confinement.clear_lent(spare.zygote.nest, spare.confined)
+        if self._dags is not None:
+            self._dags.end_if_empty(spare.zygote)
 
     def _refill(self, group: _Group) -> None:
         wanted = len(group.waiting) + group.target - len(group.idle) - group.starting
@@ -153,7 +152,54 @@ class Spares:
         group.idle.append(spare)
 
     async def _make(self, key: Key, *, warm: bool) -> Spare:
-        loop = asyncio.get_running_loop()
+        if self._dags is not None:
+            for _ in range(2):
+                try:
+                    zygote = await self._dags.get(key)
+                    return await self._make_lent(zygote, warm=warm)
+                except LoadFailed as error:
+                    raise SpareFailed(str(error)) from error
+                except NotForkable as error:
+                    log.info("%s: its attempts load it themselves", error)
+                    break
+                except (ZygoteLost, ForkRefused, OSError, NoBlockLeft) as error:
+                    last = str(error)
+            else:
+                raise SpareFailed(f"no child could be forked: {last}")
+        return await self._make_loading(key, warm=warm)
+
+    async def _make_lent(self, zygote: DagZygote, *, warm: bool) -> Spare:
+        """A fork of a DAG zygote."""
+        link = zygote.link
+        assert link is not None
+        confined = self._confinement.lend(zygote.nest, zygote.key.limits)
+        child = Child(loop=asyncio.get_running_loop(), link=link)
+        spare = Spare(child, confined, zygote)
+        child.fork(
+            Fork(
+                id=0,
+                role="spare",
+                place=zygote.key.at(),
+                title=f"aerodrome-spare {zygote.key.tenant}",
+                environment=confined.environment,
+                warm=warm,
+                uid=confined.uid,
+            )
+        )
+        child.preface(zygote.lines)
+        if not await _until_ready(child):
+            self._give_back(spare)
+            raise ZygoteLost(f"{link.name}: a child ended before it was ready: {child.early_text()[-500:]}")
+        try:
+            child.take_hold(confined.cgroup)
+        except OSError as error:
+            await child.exited
+            self._give_back(spare)
+            raise ZygoteLost(f"{link.name}: a child ended before it was held: {error}") from error
+        return spare
+
+    async def _make_loading(self, key: Key, *, warm: bool) -> Spare:
+        """A fork of the base zygote, in a jail of its own, that loads the file itself."""
         last = "no zygote"
         for _ in range(2):
             try:
@@ -162,57 +208,52 @@ class Spares:
                 last = f"the zygote could not be started: {error}"
                 continue
             confined = self._confinement.prepare(
-                runtime=key.runtime, bundle=Path(key.place_path), limits=key.limits
+                runtime=key.runtime, bundle=Path(key.place), limits=key.limits
             )
-            child = Child(loop=loop, link=link)
+            child = Child(loop=asyncio.get_running_loop(), link=link)
+            spare = Spare(child, confined)
             child.fork(
                 Fork(
                     id=0,
                     role="spare",
-                    place=Place(
-                        bundle_path=key.place_path,
-                        bundle_name=key.bundle_name,
-                        bundle_version=key.bundle_version,
-                        dag_rel_path=key.dag_rel_path,
-                        runtime_path=str(key.runtime.path),
-                    ),
+                    place=key.at(),
                     jail=confined.jail,
                     title=f"aerodrome-spare {key.tenant}",
                     environment=confined.environment,
                     warm=warm,
                 )
             )
-            try:
-                await asyncio.wait(
-                    [child.ready, child.exited], timeout=LOAD_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-            except asyncio.CancelledError:
-                child.signal(signal.SIGKILL, group=True)
-                raise
-            if not child.ready.done() and not child.exited.done():
-                child.signal(signal.SIGKILL, group=True)
-                await child.exited
-                self._confinement.clear(confined, orderly=child.orderly)
-                raise SpareFailed(f"{key.dag_rel_path} did not load in {LOAD_SECONDS:.0f} s")
-            if child.exited.done():
-                self._confinement.clear(confined, orderly=child.orderly)
-                ended = child.exited.result()
-                last = (
-                    child.refusal or f"it ended while loading (exit {ended.exit_code}, signal {ended.signal})"
-                )
-                if link.lost:
-                    continue
+            if await _until_ready(child):
+                return spare
+            self._give_back(spare)
+            ended = child.exited.result()
+            last = child.refusal or f"it ended while loading (exit {ended.exit_code}, signal {ended.signal})"
+            if not link.lost:
                 raise SpareFailed(f"{key.dag_rel_path}: {last}\n{child.early_text()}".rstrip())
-            return Spare(child, confined)
         raise SpareFailed(last)
 
     def _end(self, spare: Spare) -> None:
         spare.child.signal(signal.SIGKILL, group=True)
 
         def clear(_: asyncio.Future[object]) -> None:
-            self._confinement.clear(spare.confined, orderly=spare.child.orderly)
+            self._give_back(spare)
 
         spare.child.exited.add_done_callback(clear)
+
+
+async def _until_ready(child: Child) -> bool:
+    """Whether the child got ready; if not, it has ended."""
+    try:
+        await asyncio.wait(
+            [child.ready, child.exited], timeout=LOAD_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+    except asyncio.CancelledError:
+        child.signal(signal.SIGKILL, group=True)
+        raise
+    if not child.ready.done() and not child.exited.done():
+        child.signal(signal.SIGKILL, group=True)
+        await child.exited
+    return not child.exited.done()
 
 
 def _fail(waiting: deque[asyncio.Future[Spare]], error: SpareFailed) -> None:

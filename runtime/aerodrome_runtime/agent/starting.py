@@ -7,10 +7,11 @@ from pathlib import Path
 
 from aerodrome_runtime.agent.attempt import Attempt
 from aerodrome_runtime.agent.bundles import BundleCorrupt, Bundles
+from aerodrome_runtime.agent.dagzygotes import Key
 from aerodrome_runtime.agent.gateway import GatewayGone, GatewayRefused, GatewayUnreachable
 from aerodrome_runtime.agent.runtimes import RuntimeMissing, find_runtime
 from aerodrome_runtime.agent.shipping import Shipper
-from aerodrome_runtime.agent.spares import Key, SpareFailed, Spares
+from aerodrome_runtime.agent.spares import SpareFailed, Spares
 from aerodrome_runtime.agent.unpack import BundleHostile
 
 log = logging.getLogger("aerodrome.agent")
@@ -35,7 +36,7 @@ async def run_task(
                     tenant_id=work.tenant_id,
                     tenant=work.tenant,
                     runtime=runtime,
-                    place_path=str(folder),
+                    place=str(folder),
                     bundle_name=work.bundle.name,
                     bundle_version=work.bundle.version or work.bundle.digest,
                     dag_rel_path=attempt.task.dag_rel_path,

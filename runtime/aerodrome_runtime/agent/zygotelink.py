@@ -132,7 +132,15 @@ class ZygoteLink:
             if not data:
                 self._end()
                 return
-            self._take(self._decoder.decode(data))
+            try:
+                answer = self._decoder.decode(data)
+            except msgspec.DecodeError:
+                # A DAG zygote has run tenant code: what it says may be anything.
+                self._end()
+                return
+            self._take(answer)
+            if self.lost:
+                return
 
     def _take(self, answer: Answer) -> None:
         if isinstance(answer, Ready):

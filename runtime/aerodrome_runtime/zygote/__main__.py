@@ -31,14 +31,16 @@ def main() -> None:
     preload.import_everything()
     preload.prove_single_threaded()
 
+    from aerodrome_runtime.zygote.dagzygote import run_dags
     from aerodrome_runtime.zygote.parsechild import run_parse
-    from aerodrome_runtime.zygote.serve import serve
+    from aerodrome_runtime.zygote.serve import Role, serve
     from aerodrome_runtime.zygote.spare import run_spare
 
     preload.warm_and_freeze()
     preload.prove_single_threaded()
     ready = preload.describe(seconds=time.monotonic() - started)
-    serve(control=control, roles={"spare": run_spare, "parse": run_parse}, ready=ready)
+    roles: dict[str, Role] = {"spare": run_spare, "dags": run_dags, "parse": run_parse}
+    serve(control=control, roles=roles, ready=ready)
 
 
 def _above_reserved(fd: int) -> int:

@@ -28,15 +28,25 @@ def runtime(place: Place) -> None:
     """
     plugins = Path(place.bundle_path, "plugins")
     own = bool(place.runtime_path) and Path(place.runtime_path) != Path(sys.prefix)
+    path_of(place)
     if own:
         _change_prefix(Path(place.runtime_path))
     if plugins.is_dir():
         from airflow import settings
 
         settings.PLUGINS_FOLDER = str(plugins)
-        os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(plugins)
     if own or plugins.is_dir():
         _forget_plugins()
+
+
+def path_of(place: Place) -> None:
+    """Programs of the tenant's runtime come first: `dbt`, `python` and the like."""
+    if place.runtime_path:
+        os.environ["VIRTUAL_ENV"] = place.runtime_path
+        os.environ["PATH"] = f"{place.runtime_path}/bin:{os.environ.get('PATH', os.defpath)}"
+    plugins = Path(place.bundle_path, "plugins")
+    if plugins.is_dir():
+        os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(plugins)
 
 
 def _change_prefix(prefix: Path) -> None:
@@ -48,8 +58,6 @@ def _change_prefix(prefix: Path) -> None:
     sys.path[:] = [entry for entry in sys.path if entry != before]
     sys.prefix = sys.exec_prefix = str(prefix)
     sys.executable = str(prefix / "bin" / "python")
-    os.environ["VIRTUAL_ENV"] = str(prefix)
-    os.environ["PATH"] = f"{prefix / 'bin'}:{os.environ.get('PATH', os.defpath)}"
     site.addsitedir(str(after))
     for package in ("airflow", "airflow.providers"):
         module = sys.modules.get(package)

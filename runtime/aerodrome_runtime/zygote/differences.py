@@ -20,7 +20,19 @@ from typing import Any
 
 from aerodrome_runtime.zygote import dagfile
 
-REVIEWED: dict[str, str] = {}
+REVIEWED: dict[str, str] = {
+    "task_runner.parse": "69cedeb5764ac5c639a047ecaf86f3bebc343bd0cfbaf14dae09054057f8a50e",
+    "task_runner.get_startup_details": "c68744e312829ee49af929288daa666ed43e4b66af3d4eb2b080ca720f912cad",
+    "task_runner.startup": "afbf6efc6421e053d71042370c1b2c396f1223fe9b9e9ebba0f822cca7a3aedd",
+    "task_runner.main": "0944cb72c80b86d99b7c698ece8450d6ff13ae7c0f7a801e2cf7335b05f7f2a1",
+    "supervisor._fork_main": "7b7b028048040028497b7b37a6879782fc49b03103ab01b093bd588893c924c1",
+    "supervisor._configure_logs_over_json_channel": "6498da8a7e3cac0be0c1d8550cbf31a9fc08990ba677825c4fdd527341fff33d",
+    "supervisor._reopen_std_io_handles": "d9f1367a00b6a0b8aa35f492e1a767fb9469a7afd27a9ba6ce21d5d1e92507be",
+    "supervisor._reset_signals": "88d152be6489e8b7cf7d0e4a8fd713df6628d177e562e2b772ad8a2701852096",
+    "supervisor.ActivitySubprocess._handle_request": "30064da15beecec28ba618a61614534a32fe5aba324cc81e7940e7f602c4baef",
+    "supervisor.ActivitySubprocess._on_child_started": "c1810e9d6d095987c8458e82009331eccf6290f5efb20c0d7be032cd6470dbd1",
+}
+"""SHA-256 of the source of what is replaced or followed, in Airflow 3.3.2 (Task SDK 1.3.2)."""
 
 loaded: dagfile.Loaded | None = None
 """The file of this child; set by `spare` before the task comes."""
@@ -35,9 +47,14 @@ def install() -> None:
 
     task_runner.parse = parse
     task_runner.get_startup_details = get_startup_details
-    task_runner.BundleVersionLock = lambda **_keywords: contextlib.nullcontext()
+    task_runner.BundleVersionLock = no_lock
     own = setproctitle.setproctitle
     setproctitle.setproctitle = lambda title: own(ours.get("title", title))
+
+
+def no_lock(**_keywords: Any) -> contextlib.AbstractContextManager[None]:
+    """In place of `BundleVersionLock`."""
+    return contextlib.nullcontext()
 
 
 def get_startup_details() -> Any:
@@ -108,6 +125,24 @@ def parse(what: Any, log: Any) -> Any:
         state=TaskInstanceState.RUNNING,
         sentry_integration=what.sentry_integration,
     )
+
+
+def followed() -> dict[str, Any]:
+    """Airflow's functions that this package replaces or walks beside."""
+    from airflow.sdk.execution_time import supervisor, task_runner
+
+    return {
+        "task_runner.parse": task_runner.parse,
+        "task_runner.get_startup_details": task_runner.get_startup_details,
+        "task_runner.startup": task_runner.startup,
+        "task_runner.main": task_runner.main,
+        "supervisor._fork_main": supervisor._fork_main,
+        "supervisor._configure_logs_over_json_channel": supervisor._configure_logs_over_json_channel,
+        "supervisor._reopen_std_io_handles": supervisor._reopen_std_io_handles,
+        "supervisor._reset_signals": supervisor._reset_signals,
+        "supervisor.ActivitySubprocess._handle_request": supervisor.ActivitySubprocess._handle_request,
+        "supervisor.ActivitySubprocess._on_child_started": supervisor.ActivitySubprocess._on_child_started,
+    }
 
 
 def digest(function: Any) -> str:

@@ -15,11 +15,14 @@ class JailRefused(Exception):
     """The child was not forked: the jail could not be built, or the role is not this zygote's."""
 
 
-def fork_child(*, jail: str | None, keep_fds: list[int], child_main: Callable[[], None]) -> int:
+def fork_child(
+    *, jail: str | None, keep_fds: list[int], child_main: Callable[[], None], uid: int | None = None
+) -> int:
     """Fork, run `child_main` in the child and end it; return the child's pid to the parent.
 
     Must be called from a single-threaded process, which calls `end_child` for each child it has reaped.
-    Without a jail the child still leads a session of its own and dies with its parent.
+    Without a jail the child still leads a session of its own and dies with its parent. With a `uid` (in a
+    DAG zygote, whose jail the child shares) it takes that uid for good.
     """
     if jail is not None:
         return _fork_jailed(jail=jail, keep_fds=keep_fds, child_main=child_main)
@@ -29,6 +32,10 @@ def fork_child(*, jail: str | None, keep_fds: list[int], child_main: Callable[[]
         return pid
     try:
         os.setsid()
+        if uid is not None:
+            from aerodrome_runtime.jail.lending import become
+
+            become(uid)
         die_with_parent(parent)
         gc.enable()
         child_main()

@@ -26,7 +26,8 @@ class Place(msgspec.Struct, kw_only=True):
 class Fork(msgspec.Struct, kw_only=True, tag="fork"):
     """Fork a child in `role` with these descriptors:
 
-    - `spare`: requests socket, log pipe, stdout pipe, stderr pipe; loads the file, warms up, waits for one task
+    - `spare`: requests socket, log pipe, stdout pipe, stderr pipe; loads the file (unless its zygote holds it
+      already), warms up, waits for one task
     - `dags`: control socket, log pipe, stdout pipe, stderr pipe; loads the file once and forks spares from it
     - `parse`: result pipe, stdout pipe, stderr pipe; parses one file into a `FileParse`
     """
@@ -40,6 +41,8 @@ class Fork(msgspec.Struct, kw_only=True, tag="fork"):
     warm: bool = True
     """False when a task waits already: a dummy run would only delay it, and cost processor time that others need."""
     environment: dict[str, str] = {}
+    uid: int | None = None
+    """From a DAG zygote: the uid that the child takes, of the block lent to the zygote."""
     seconds: float | None = None
     """`parse`: how long the file may take before it is told as a timeout with its line."""
 
@@ -59,6 +62,8 @@ class Ready(msgspec.Struct, kw_only=True, tag="ready"):
     python: str
     seconds: float
     modules: int
+    threads: int = 1
+    """More than one: a file started threads while it was loaded, and nothing may be forked from here."""
 
 
 class Forked(msgspec.Struct, kw_only=True, tag="forked"):

@@ -103,7 +103,7 @@ class _Loop:
                     own.close()
             role(order, fds)
 
-        pid = fork_child(jail=order.jail, keep_fds=fds, child_main=child)
+        pid = fork_child(jail=order.jail, keep_fds=fds, child_main=child, uid=order.uid)
         self.pids[pid] = order.id
         self.ids[order.id] = pid
         self.answer(Forked(id=order.id, pid=pid))

@@ -26,6 +26,16 @@ def run_spare(order: Fork, fds: list[int]) -> None:
     run_loaded(order, load=True)
 
 
+def run_lent(order: Fork, fds: list[int]) -> None:
+    """Role `spare` of a DAG zygote: the file is loaded, the jail is the zygote's, uid and home are its own."""
+    requests, logs, stdout, stderr = fds
+    stdio.attach(requests=requests, logs=logs, stdout=stdout, stderr=stderr)
+    adopt.environment(order.environment)
+    adopt.path_of(order.place)
+    os.chdir(order.environment["HOME"])
+    run_loaded(order, load=False)
+
+
 def run_loaded(order: Fork, *, load: bool) -> NoReturn:
     """The rest of a spare's life, once its descriptors are in place. `load` is False below a DAG zygote."""
     _reset_signals()
