@@ -50,17 +50,18 @@ def ensure_runtime(*, requirements: bytes, now: datetime, using: str = "default"
 
 
 def dispatch_build(*, runtime_id: UUID, now: datetime, using: str = "default") -> int | None:
-    """Make a workload of a queued build (or of one whose agent was lost); its epoch, or None when it is over.
+    """Make a workload of a queued build; its epoch, or None when it is over or under way already.
 
     Called by the scheduler on a work item of kind `build`.
     """
     runtime = Runtime.objects.using(using).select_for_update().filter(id=runtime_id).first()
     if runtime is None or runtime.state not in {"queued", "building"}:
         return None
+    if Workload.objects.using(using).filter(kind="build", ref=runtime.id).exists():
+        return None
     runtime.epoch += 1
     runtime.state = "building"
     runtime.save(using=using, update_fields=["epoch", "state"])
-    Workload.objects.using(using).filter(kind="build", ref=runtime.id).delete()
     Workload.objects.using(using).create(
         tenant_id=_tenant(using), kind="build", ref=runtime.id, epoch=runtime.epoch, dispatched_at=now
     )

@@ -1,7 +1,7 @@
 """Parsing is ordered from an agent, or finished at once when everything is known.
 
-Called by the scheduler on a work item of kind `parse`, and again when the agent that had it was lost. Runs in
-the tenant's scope and does not commit.
+Called by the scheduler on a work item of kind `parse`. Runs in the tenant's scope and does not commit. A lost
+agent's workload is given to another by `maintenance.rescue`, at the same epoch.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from taskwire.parsing import ParseReport
 def dispatch_parse(*, bundle_id: UUID, now: datetime, using: str = "default") -> int | None:
     """Make a workload for this bundle version; its epoch, or None when there is nothing to dispatch.
 
-    None: it is over, its runtime is not ready (its build asks again), or nothing has to be parsed, in which
-    case the version is stored here and now.
+    None: it is over or under way, its runtime is not ready (its build asks again), or nothing has to be
+    parsed, in which case the version is stored here and now.
     """
     execute("ledger/sql/lock_tenant.sql", using=using)
     bundle = BundleVersion.objects.using(using).select_for_update().filter(id=bundle_id).first()
@@ -31,7 +31,8 @@ def dispatch_parse(*, bundle_id: UUID, now: datetime, using: str = "default") ->
         return None
     if bundle.runtime is None or not is_ready(runtime_id=bundle.runtime_id, using=using):
         return None
-    Workload.objects.using(using).filter(kind="parse", ref=bundle.id).delete()
+    if Workload.objects.using(using).filter(kind="parse", ref=bundle.id).exists():
+        return None
     bundle.epoch += 1
     bundle.state = "parsing"
     bundle.save(using=using, update_fields=["epoch", "state"])

@@ -173,15 +173,18 @@ def test_another_tenants_results_are_not_reused(tenant: Tenant, other_tenant: Te
     assert planned(tenant, FILES) == ["dags/a.py", "dags/b.py"]
 
 
-def test_a_second_attempt_replaces_the_first(tenant: Tenant) -> None:
+def test_what_is_under_way_is_not_dispatched_again(tenant: Tenant) -> None:
     bundle = publish_files(tenant, FILES)
     assert bundle.runtime_id is not None
     with tenant_scope(tenant.id):
         assert dispatch_build(runtime_id=bundle.runtime_id, now=utc_now()) == 1
+        assert dispatch_build(runtime_id=bundle.runtime_id, now=utc_now()) is None
         store_built(runtime_id=bundle.runtime_id, ok=True, message="", log="", now=utc_now())
         assert dispatch_parse(bundle_id=bundle.id, now=utc_now()) == 1
+        assert dispatch_parse(bundle_id=bundle.id, now=utc_now()) is None
+        assert list(Workload.objects.values_list("kind", "epoch")) == [("parse", 1)]
+        Workload.objects.all().delete()
         assert dispatch_parse(bundle_id=bundle.id, now=utc_now()) == 2
-        assert list(Workload.objects.values_list("epoch", flat=True)) == [2]
 
 
 def test_listings_see_names_and_not_contents() -> None:
