@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from api.v2.bundle_names import BUNDLE_NAME, bundle_version
+from api.v2 import bundle_names
 from controlplane.ledger.models.dag_version import DagVersion
 from taskwire.dagspec import DagSpec
 from tenants.scope import current_tenant
@@ -55,7 +54,7 @@ _lock = Lock()
 
 
 def facts_of(version_ids: Iterable[UUID | None]) -> dict[UUID, VersionFacts]:
-    """Facts by version id: at most one statement, none when all are remembered."""
+    """Facts by version id: at most two statements, none when all are remembered."""
     tenant = current_tenant()
     wanted = {version_id for version_id in version_ids if version_id is not None}
     found: dict[UUID, VersionFacts] = {}
@@ -67,8 +66,9 @@ def facts_of(version_ids: Iterable[UUID | None]) -> dict[UUID, VersionFacts]:
                 found[version_id] = facts
     missing = wanted - found.keys()
     if missing:
-        for row in DagVersion.objects.filter(id__in=missing).select_related("bundle_version"):
-            found[row.id] = _read(row)
+        rows = list(DagVersion.objects.filter(id__in=missing).defer("source"))
+        names = bundle_names.bundle_names(row.bundle_version_id for row in rows)
+        found |= {row.id: _read(row, names.get(row.bundle_version_id)) for row in rows}
         with _lock:
             for version_id in missing & found.keys():
                 _known[tenant, version_id] = found[version_id]
@@ -79,29 +79,25 @@ def facts_of(version_ids: Iterable[UUID | None]) -> dict[UUID, VersionFacts]:
 
 def forget() -> None:
     """Empty the memory: for tests that count statements."""
+    bundle_names.forget()
     with _lock:
         _known.clear()
 
 
-def version_response(row: DagVersion, display_name: str, created_at: datetime) -> dict[str, Any]:
-    """Airflow's DagVersionResponse."""
-    return {
-        "id": row.id,
-        "version_number": row.version_number,
-        "dag_id": row.dag_id,
-        "bundle_name": BUNDLE_NAME,
-        "bundle_version": bundle_version(row.bundle_version),
-        "created_at": created_at,
-        "dag_display_name": display_name,
-        "bundle_url": None,
-    }
-
-
-def _read(row: DagVersion) -> VersionFacts:
+def _read(row: DagVersion, bundle: str | None) -> VersionFacts:
     spec = msgspec.convert(row.spec, DagSpec)
     display_name = spec.dag_display_name or spec.dag_id
     return VersionFacts(
-        response=version_response(row, display_name, row.created_at),
+        response={
+            "id": row.id,
+            "version_number": row.version_number,
+            "dag_id": row.dag_id,
+            "bundle_name": bundle_names.BUNDLE_NAME,
+            "bundle_version": bundle,
+            "created_at": row.created_at,
+            "dag_display_name": display_name,
+            "bundle_url": None,
+        },
         dag_display_name=display_name,
         is_periodic=_is_periodic(spec),
         is_partitioned=spec.timetable.kind in _PARTITIONED,

@@ -191,9 +191,9 @@ def test_the_list_asks_as_often_for_any_number(
 ) -> None:
     _three_runs(tenant)
     version_facts.forget()
-    with count_queries(5):  # who asks, scope, page, count, facts of the version
+    with count_queries(6):  # who asks, scope, page, count; and not remembered: version facts, bundle name
         viewer.v2().get("/dags/~/dagRuns")
-    with count_queries(5):  # the same with the DAG's existence instead of the facts, which are remembered
+    with count_queries(5):  # who asks, scope, whether the DAG exists, page, count
         viewer.v2().get("/dags/beta/dagRuns")
 
 

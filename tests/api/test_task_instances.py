@@ -195,7 +195,7 @@ def test_the_list_asks_as_often_for_any_number(
 ) -> None:
     created_run(tenant, parsed_dag(tenant, chain("beta", 40)), run_id="r1")
     version_facts.forget()
-    with count_queries(7):  # who asks, scope, the run, page, count, facts of the version, rendered fields
+    with count_queries(8):  # who asks, scope, run, page, count, rendered fields; version facts, bundle name
         viewer.v2().get(f"{RUN}/taskInstances")
     with count_queries(6):
         viewer.v2().get(f"{RUN}/taskInstances")

@@ -35,7 +35,7 @@ ORDERS = {
 def all_runs() -> QuerySet[DagRun]:
     """Every run of the tenant, with what responses and orders need."""
     length = ExpressionWrapper(F("end_date") - F("start_date"), output_field=DurationField())
-    rows = DagRun.objects.select_related("bundle_version")
+    rows = DagRun.objects.all()
     return rows.annotate(
         seconds=Extract(length, "epoch", output_field=FloatField()),
         changed_at=Coalesce("end_date", "last_scheduling_decision", "start_date", "queued_at"),

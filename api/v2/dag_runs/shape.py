@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from api.v2.bundle_names import bundle_version
+from api.v2.bundle_names import bundle_names
 from api.v2.version_facts import VersionFacts, facts_of
 from controlplane.ledger.models.dag_run import DagRun
 
 
 def run_responses(rows: Sequence[DagRun]) -> list[dict[str, Any]]:
-    """DAGRunResponse of each; at most one statement for versions not remembered."""
+    """DAGRunResponse of each; statements only for what is not remembered."""
     facts = facts_of(row.dag_version_id for row in rows)
-    return [run_response(row, facts.get(row.dag_version_id)) for row in rows]
+    bundles = bundle_names(row.bundle_version_id for row in rows)
+    return [_run(row, facts.get(row.dag_version_id), bundles.get(row.bundle_version_id)) for row in rows]
 
 
-def run_response(row: DagRun, facts: VersionFacts | None) -> dict[str, Any]:
-    """DAGRunResponse. `row.bundle_version` must be loaded."""
+def _run(row: DagRun, facts: VersionFacts | None, bundle: str | None) -> dict[str, Any]:
     return {
         "dag_run_id": row.run_id,
         "dag_id": row.dag_id,
@@ -37,7 +37,7 @@ def run_response(row: DagRun, facts: VersionFacts | None) -> dict[str, Any]:
         "conf": row.conf,
         "note": row.note,
         "dag_versions": _versions([facts]),
-        "bundle_version": bundle_version(row.bundle_version),
+        "bundle_version": bundle,
         "dag_display_name": facts.dag_display_name if facts else row.dag_id,
         "partition_key": row.partition_key,
         "partition_date": None,

@@ -134,7 +134,7 @@ def patch_dag_run(call: Call, dag_id: str, dag_run_id: str) -> Any:
 
 def read_run(dag_id: str, dag_run_id: str) -> DagRun:
     """The row, or Airflow's 404."""
-    row = DagRun.objects.select_related("bundle_version").filter(dag_id=dag_id, run_id=dag_run_id).first()
+    row = DagRun.objects.filter(dag_id=dag_id, run_id=dag_run_id).first()
     if row is None:
         raise not_found(f"The DagRun with dag_id: `{dag_id}` and run_id: `{dag_run_id}` was not found")
     return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,16 +11,25 @@ import msgspec
 from django.core import signing
 from pydantic import TypeAdapter
 
-from api.v2.bundle_names import BUNDLE_NAME, bundle_version
-from api.v2.version_facts import VersionFacts
+from api.v2.bundle_names import BUNDLE_NAME, bundle_names
+from api.v2.version_facts import VersionFacts, facts_of
 from controlplane.ledger.models.dag import Dag
 from taskwire.dagspec import DagSpec
 
 _DURATION = TypeAdapter(timedelta)
 
 
-def dag_response(row: Dag, facts: VersionFacts | None) -> dict[str, Any]:
-    """DAGResponse. `row.bundle_version` must be loaded; `facts` are those of the newest version."""
+def dag_responses(rows: Sequence[Dag]) -> list[dict[str, Any]]:
+    """DAGResponse of each: statements only for what is not remembered."""
+    facts = facts_of(row.current_version_id for row in rows)
+    bundles = bundle_names(row.bundle_version_id for row in rows)
+    return [
+        _response(row, facts.get(row.current_version_id), bundles.get(row.bundle_version_id))  # type: ignore[arg-type]
+        for row in rows
+    ]
+
+
+def _response(row: Dag, facts: VersionFacts | None, bundle: str | None) -> dict[str, Any]:
     display_name = row.display_name or row.dag_id
     is_periodic = facts.is_periodic if facts else False
     allowed = facts.allowed_run_types if facts else None
@@ -32,7 +42,7 @@ def dag_response(row: Dag, facts: VersionFacts | None) -> dict[str, Any]:
         "last_parse_duration": row.last_parse_seconds,
         "last_expired": None,
         "bundle_name": BUNDLE_NAME,
-        "bundle_version": bundle_version(row.bundle_version),
+        "bundle_version": bundle,
         "relative_fileloc": row.relative_fileloc,
         "fileloc": row.relative_fileloc,
         "description": row.description,
@@ -63,7 +73,7 @@ def details_response(row: Dag, facts: VersionFacts, raw_spec: Any, active_runs: 
     """DAGDetailsResponse."""
     spec = msgspec.convert(raw_spec, DagSpec)
     return {
-        **dag_response(row, facts),
+        **dag_responses([row])[0],
         "catchup": spec.catchup,
         "dag_run_timeout": duration(spec.dagrun_timeout_seconds),
         "asset_expression": spec.timetable.condition,

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from api.v2.dags.search import ORDERS, search_dags
-from api.v2.dags.shape import dag_response, details_response
+from api.v2.dags.shape import dag_responses, details_response
 from api.v2.listing import page
 from api.v2.operation import Call, operation
 from api.v2.refusals import Refusal, not_found
@@ -28,16 +28,13 @@ class DagPatchBody(BaseModel):
 def get_dags(call: Call) -> Any:
     """A page of DAGs: the page, the total, and the facts of versions not remembered."""
     rows, total = page(search_dags(call.query), call.query, ORDERS, default="dag_id")
-    facts = facts_of(row.current_version_id for row in rows)
-    dags = [dag_response(row, facts.get(row.current_version_id)) for row in rows]  # type: ignore[arg-type]
-    return {"dags": dags, "total_entries": total}
+    return {"dags": dag_responses(rows), "total_entries": total}
 
 
 @operation("dags.read")
 def get_dag(call: Call, dag_id: str) -> Any:
     """One DAG."""
-    row = read_dag(dag_id)
-    return dag_response(row, facts_of([row.current_version_id]).get(row.current_version_id))  # type: ignore[arg-type]
+    return dag_responses([read_dag(dag_id)])[0]
 
 
 @operation("dags.read")
@@ -60,8 +57,7 @@ def patch_dag(call: Call, dag_id: str) -> Any:
     if row is None:
         raise not_found(f"Dag with id: {dag_id} was not found")
     set_paused(dag_id=dag_id, is_paused=body.is_paused, now=call.now)
-    row = read_dag(dag_id)
-    return dag_response(row, facts_of([row.current_version_id]).get(row.current_version_id))  # type: ignore[arg-type]
+    return dag_responses([read_dag(dag_id)])[0]
 
 
 @operation("dags.edit", event="patch_dags", records=("is_paused",))
@@ -76,15 +72,13 @@ def patch_dags(call: Call) -> Any:
     shown = [row.dag_id for row in rows]
     for dag_id in wanted:
         set_paused(dag_id=dag_id, is_paused=body.is_paused, now=call.now)
-    rows = list(Dag.objects.select_related("bundle_version").filter(dag_id__in=shown).order_by("dag_id"))
-    facts = facts_of(row.current_version_id for row in rows)
-    dags = [dag_response(row, facts.get(row.current_version_id)) for row in rows]  # type: ignore[arg-type]
-    return {"dags": dags, "total_entries": total}
+    rows = list(Dag.objects.filter(dag_id__in=shown).order_by("dag_id"))
+    return {"dags": dag_responses(rows), "total_entries": total}
 
 
 def read_dag(dag_id: str) -> Dag:
     """The row, or Airflow's 404."""
-    row = Dag.objects.select_related("bundle_version").filter(dag_id=dag_id).first()
+    row = Dag.objects.filter(dag_id=dag_id).first()
     if row is None:
         raise not_found(f"The Dag with ID: `{dag_id}` was not found")
     return row

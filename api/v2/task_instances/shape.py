@@ -13,7 +13,7 @@ from controlplane.ledger.models.task_try import TaskTry
 
 
 def instance_responses(rows: Sequence[TaskInstance]) -> list[dict[str, Any]]:
-    """TaskInstanceResponse of each: one statement for rendered fields, at most one for versions.
+    """TaskInstanceResponse of each: one statement for rendered fields, more only for versions not remembered.
 
     `row.dag_run` must be loaded.
     """

@@ -122,8 +122,14 @@ def is_collision(error: BaseException | None) -> bool:
     return False
 
 
+class PayloadNotOpaque(ValueError):
+    """A notification would have told content: channels have no row-level security, everybody may listen."""
+
+
 def notify(channel: str, payload: str = "", *, using: str = "default") -> None:
-    """NOTIFY at commit. The payload is an opaque id or nothing: channels have no row-level security."""
+    """NOTIFY at commit. The payload is a UUID or nothing. Raises PayloadNotOpaque."""
+    if payload and uuid_or_none(payload) is None:
+        raise PayloadNotOpaque(f"the payload on {channel!r} is neither empty nor a UUID")
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])
 
