@@ -85,7 +85,15 @@ def test_doctor_says_that_a_database_does_not_answer(tmp_path: Path) -> None:
 
 def test_only_some_commands_take_arguments_they_do_not_know() -> None:
     assert _run("down", "--now").returncode == 2
-    chosen = _run("test", "tests/launcher/test_command_line.py", "-q", "--collect-only", "-k", "lists_every")
+    chosen = _run(
+        "test",
+        "tests/launcher/test_command_line.py",
+        "-q",
+        "--collect-only",
+        "-k",
+        "lists_every",
+        AERODROME_TEST_RUNTIME=sys.executable,
+    )
     assert chosen.returncode == 0 and "test_help_lists_every_command" in chosen.stdout
     assert "1/" in chosen.stdout.splitlines()[-1]
 
