@@ -58,5 +58,5 @@ def test_homes_are_removed(agent: AgentProcess, gateway, works) -> None:
     gateway.give(work)
     gateway.finished(work)
     gateway.until_over(work)
-    attempts = [path for path in Path(agent.directory, "homes").glob("z*/a*")]
+    attempts = list(Path(agent.directory, "homes").glob("z*/a*"))
     assert len(attempts) <= 5, "only idle spares have homes"

@@ -6,6 +6,8 @@
 2. `get_startup_details` also takes from the same frame what is ours (`aerodrome`: title, fresh_parse).
 3. `BundleVersionLock` does nothing: the agent keeps an unpacked bundle as long as anything runs from it.
 4. `setproctitle` gives the title of the order instead of `airflow worker -- <id>`.
+5. Pydantic's `TypeAdapter`s of types that never change are made once instead of five times per task: they were
+   more than half of a no-op task's processor time (measured: 4.3 ms of it, and the page faults they cause).
 
 `REVIEWED` holds the digest of each replaced function as it was read; tests/runtime compares them with the
 installed Airflow, so that a new release cannot change one unseen.
@@ -43,13 +45,29 @@ ours: dict[str, Any] = {}
 def install() -> None:
     """Replace the four. Called once, in the base zygote, before the dummy run."""
     import setproctitle
-    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time import comms, task_runner
 
+    comms.TypeAdapter = task_runner.TypeAdapter = type_adapter
     task_runner.parse = parse
     task_runner.get_startup_details = get_startup_details
     task_runner.BundleVersionLock = no_lock
     own = setproctitle.setproctitle
     setproctitle.setproctitle = lambda title: own(ours.get("title", title))
+
+
+_adapters: dict[int, tuple[Any, Any]] = {}
+
+
+def type_adapter(type_: Any, **keywords: Any) -> Any:
+    """`pydantic.TypeAdapter`, one per type object. The type is kept, so that its id stays its own."""
+    from pydantic import TypeAdapter
+
+    if keywords:
+        return TypeAdapter(type_, **keywords)
+    found = _adapters.get(id(type_))
+    if found is None:
+        found = _adapters[id(type_)] = (type_, TypeAdapter(type_))
+    return found[1]
 
 
 def no_lock(**_keywords: Any) -> contextlib.AbstractContextManager[None]:
