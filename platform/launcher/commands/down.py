@@ -1,4 +1,4 @@
-"""Stops the stack: running tasks are ended and reported (retried when tries are left), servers shut down cleanly, nothing is lost."""
+"""Stops the stack: running tasks are ended and reported (retried while tries are left), servers stop cleanly."""
 
 from __future__ import annotations
 
