@@ -6,14 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from controlplane.foundation.clock import utc_now
+from controlplane.foundation.db import statement
 from controlplane.ledger.models.task_try import TaskTry
 from controlplane.ledger.models.work_item import WorkItem
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import specs
-from tests.support.scene import Scene, scene
+from tests.support.scene import Scene, rolled_back, scene
 
 pytestmark = pytest.mark.django_db
 
@@ -62,11 +64,14 @@ def test_a_pause_waits_for_its_time_and_frees_its_place(tenant: Tenant, state: s
 
 def test_a_deferral_keeps_what_it_resumes_with(tenant: Tenant) -> None:
     it = _running(tenant)
-    assert it.execute(
-        "finish_tasks", **_said(it, "deferred", methods=["resume"], kwargs=['{"a": 1}'])
-    )
+    assert it.execute("finish_tasks", **_said(it, "deferred", methods=["resume"], kwargs=['{"a": 1}']))
     row = it.row("only")
-    assert (row.state, row.next_method, row.next_kwargs, row.end_date) == ("deferred", "resume", {"a": 1}, None)
+    assert (row.state, row.next_method, row.next_kwargs, row.end_date) == (
+        "deferred",
+        "resume",
+        {"a": 1},
+        None,
+    )
     assert it.items() == [("admit", None)]
 
 
@@ -76,32 +81,20 @@ def test_another_epoch_moves_nothing(tenant: Tenant, epoch: int) -> None:
     late = _said(it, "success", epochs=[epoch])
     assert it.execute("finish_tasks", **late) == []
     assert (it.states(), it.items()) == ({"only": "running"}, [])
-    fence = "AND ti.epoch = said.epoch"
-    lock = "said JOIN locked USING (id, epoch)"
-    text_moved = it.without("finish_tasks", fence, **{**late, "epochs": [1]})
-    assert text_moved, "the right epoch moves it"
-    assert lock in _text()
-
-
-def _text() -> str:
-    from controlplane.foundation.db import statement
-
-    return statement("ledger/sql/finish_tasks.sql").text
 
 
 def test_without_the_fence_a_late_report_would_end_the_new_attempt(tenant: Tenant) -> None:
     it = _running(tenant)
     late = _said(it, "success", epochs=[0])
-    cuts = ("AND ti.epoch = said.epoch", "USING (id, epoch)")
-    from django.db import connections
-
-    text = _text().replace(cuts[0], "").replace(cuts[1], "ON locked.id = said.id")
-    text = text.replace("AS s(id, epoch,", "AS s(id, said_epoch,")
-    from tests.support.scene import rolled_back
-
+    text = statement("ledger/sql/finish_tasks.sql").text
+    for fence in ("AND ti.epoch = said.epoch", "said JOIN locked USING (id, epoch)"):
+        assert fence in text
+    text = text.replace("AND ti.epoch = said.epoch", "").replace(
+        "USING (id, epoch)", "ON locked.id = said.id"
+    )
     with tenant_scope(tenant.id), rolled_back(), connections["default"].cursor() as cursor:
         cursor.execute(text, late)
-        assert cursor.fetchall() == [(it.row("only").id, 1)]
+        assert cursor.fetchall() == [(late["ids"][0], 1)]
 
 
 def test_only_what_runs_ends_and_only_once(tenant: Tenant) -> None:

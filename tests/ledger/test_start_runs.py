@@ -10,6 +10,7 @@ from controlplane.foundation.clock import utc_now
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import invariants, specs
+from tests.support.factories import parsed_dag
 from tests.support.scene import Scene, scene
 
 pytestmark = pytest.mark.django_db
@@ -72,8 +73,6 @@ def test_a_failed_leaf_fails_the_run_and_another_failure_does_not(tenant: Tenant
 def test_a_dag_without_tasks_is_over_at_once(tenant: Tenant) -> None:
     """Nothing would ever end in it, so nothing else could finish it."""
     it = scene(tenant)
-    from tests.support.factories import parsed_dag
-
     parsed_dag(tenant, specs.dag("hollow", []))
     run = it.walk.trigger("hollow")
     it.walk.schedule()

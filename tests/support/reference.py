@@ -75,7 +75,9 @@ class Reference:
         if self.states[key] is not None:
             return Decision.WAIT
         above = [
-            (self.tasks[up], state) for (up, _), state in self.states.items() if key[0] in self.tasks[up].downstream
+            (self.tasks[up], state)
+            for (up, _), state in self.states.items()
+            if key[0] in self.tasks[up].downstream
         ]
         count = Counter(state for _, state in above)
         setups = Counter(state for task, state in above if task.is_setup)
@@ -94,7 +96,11 @@ class Reference:
 
     def _move(self, key: Key, decision: Decision) -> None:
         task = self.tasks[key[0]]
-        ends = {Decision.SKIP: "skipped", Decision.UPSTREAM_FAIL: "upstream_failed", Decision.REMOVE: "removed"}
+        ends = {
+            Decision.SKIP: "skipped",
+            Decision.UPSTREAM_FAIL: "upstream_failed",
+            Decision.REMOVE: "removed",
+        }
         if decision in ends:
             self.states[key] = ends[decision]
         elif task.length is not None:
