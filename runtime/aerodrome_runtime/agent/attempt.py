@@ -30,6 +30,8 @@ GRACE_SECONDS = 5.0
 OVERTIME_SECONDS = 20.0
 """How long listeners and callbacks may run after the terminal state (Airflow's `task_success_overtime`)."""
 DRAIN_SECONDS = 2.0
+SHUTTING_DOWN = "the agent is shutting down"
+"""The reason of a stop that is the agent's own: an attempt that has not begun is handed back."""
 
 
 class Attempt:
@@ -65,15 +67,19 @@ class Attempt:
 
     async def run(self, spare: Spare, memory_killed: Callable[[], bool]) -> None:
         """Hand the task to this child and stay until everything is told."""
-        self._spare = spare
         child = spare.child
+        if self._stopped:
+            # No user code has run: nothing has to be undone, and no try is spent when it is we who leave.
+            child.signal(signal.SIGKILL, group=True)
+            await child.exited
+            await self._leave_unstarted()
+            return
+        self._spare = spare
         self.log.on_pressure = child.pause
         child.give(startup_message(self.work, self.task), on_request=self._request, on_line=self._line)
         wall = self.work.limits.wall_seconds
         if wall:
             self._wall = self._loop.call_later(wall, self.stop, "timeout")
-        if self._stopped:
-            self._kill()
         exited = await child.exited
         for timer in (self._flush_timer, self._overtime, self._wall):
             if timer is not None:
@@ -124,6 +130,14 @@ class Attempt:
             # What was queued is what the control plane cannot take: the ending alone must get through.
             await self._submit([Operation(kind="state", body=body)])
 
+    async def _leave_unstarted(self) -> None:
+        if self._stopped == SHUTTING_DOWN:
+            await self._submit([Operation(kind="handed_back")])
+            return
+        ending = Ending(exit_code=None, signal=None, stopped=self._stopped)
+        outcome = conclude(ending=ending, should_retry=bool(self.task.ti_context.get("should_retry")))
+        await self.report_state(outcome.state, outcome.died)
+
     def stop(self, why: str) -> None:
         """End the attempt: SIGTERM (on_kill runs), a grace, then SIGKILL to all of its processes."""
         if self._stopped or self._state is not None:
@@ -159,6 +173,10 @@ class Attempt:
             except KeyError as error:
                 self._respond(number, error=api_error(status=None, message=f"no {error}", kind="KeyError"))
                 return
+            if kind == "SetRenderedFields":
+                operation.body = {
+                    "rendered_fields": self._asking.mask.event(operation.body["rendered_fields"])
+                }
             self._queued.append(operation)
             if self._flush_timer is None:
                 self._flush_timer = self._loop.call_later(FLUSH_SECONDS, self._flush_later)

@@ -13,6 +13,7 @@ from aerodrome_runtime.agent.unpack import MOST_BYTES, unpack
 
 KEPT = 64
 """How many bundle versions stay on disk; those in use are never evicted."""
+RESTED_SECONDS = 600.0
 
 
 class BundleCorrupt(Exception):
@@ -53,6 +54,8 @@ class Bundles:
             raise
 
     def release(self, digest: str) -> None:
+        if digest in self._ready:
+            self._ready[digest] = time.time()
         left = self._users.get(digest, 0) - 1
         if left > 0:
             self._users[digest] = left
@@ -76,7 +79,11 @@ class Bundles:
         return final
 
     def _evict(self) -> None:
-        unused = sorted((at, digest) for digest, at in self._ready.items() if digest not in self._users)
+        # A DAG zygote may hold a bundle a while after its last attempt: what was used lately stays.
+        before = time.time() - RESTED_SECONDS
+        unused = sorted(
+            (at, digest) for digest, at in self._ready.items() if digest not in self._users and at < before
+        )
         for _, digest in unused[: max(0, len(self._ready) - KEPT + 1)]:
             del self._ready[digest]
             shutil.rmtree(self._directory / digest, ignore_errors=True)

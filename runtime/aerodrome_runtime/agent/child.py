@@ -56,7 +56,7 @@ class Child:
             name: LinePipe(
                 loop=self._loop,
                 fd=read,
-                on_line=lambda line, name=name: self._on_line(name, line),  # type: ignore[misc]
+                on_line=lambda line, name=name: self._on_line(name, line),
                 on_closed=self._pipe_closed,
             )
             for name, (read, _) in pipes.items()

@@ -13,6 +13,7 @@ import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aerodrome_runtime.agent.confine import Confinement, Nest
 from aerodrome_runtime.agent.pipes import LinePipe
@@ -88,7 +89,7 @@ class DagZygote:
             LinePipe(
                 loop=loop,
                 fd=read,
-                on_line=lambda line, name=name: self._keep(name, line),  # type: ignore[misc]
+                on_line=lambda line, name=name: self._keep(name, line),
                 on_closed=lambda: None,
             )
             for name, (read, _) in pipes.items()
@@ -194,9 +195,8 @@ class DagZygotes:
             zygote._exit(Exited(id=0, exit_code=None, signal=None, peak_bytes=0, cpu_seconds=0.0))
             raise LoadFailed(f"the jail could not be built: {error}") from error
         try:
-            await asyncio.wait(
-                [link.ready, zygote.exited], timeout=LOAD_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
+            either: list[asyncio.Future[Any]] = [link.ready, zygote.exited]
+            await asyncio.wait(either, timeout=LOAD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not link.ready.done() or link.ready.exception() is not None:
                 zygote.end()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from dataclasses import dataclass
+from typing import Any
 
 from aerodrome_runtime.agent.zygotelink import ForkRefused, ZygoteLink, ZygoteLost
 from aerodrome_runtime.zygote.orders import Exited, Fork
@@ -90,7 +91,8 @@ async def run_parse_child(*, link: ZygoteLink, order: Fork, output_bytes: int, s
             refusal = str(error)
             exit(Exited(id=number, exit_code=None, signal=None, peak_bytes=0, cpu_seconds=0.0))
         overflow = asyncio.create_task(over.wait())
-        done, _ = await asyncio.wait([exited, overflow], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        either: list[asyncio.Future[Any]] = [exited, overflow]
+        done, _ = await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         overflow.cancel()
         late = not done
         if not exited.done():

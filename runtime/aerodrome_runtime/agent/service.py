@@ -8,7 +8,7 @@ import logging
 import aiohttp
 import msgspec
 
-from aerodrome_runtime.agent.attempt import Attempt
+from aerodrome_runtime.agent.attempt import SHUTTING_DOWN, Attempt
 from aerodrome_runtime.agent.beating import beat_for_ever
 from aerodrome_runtime.agent.build import Builder
 from aerodrome_runtime.agent.bundles import Bundles
@@ -124,7 +124,7 @@ class Agent:
     async def finish(self) -> None:
         """Stop what runs, wait for its last report."""
         for attempt in list(self.attempts.values()):
-            attempt.stop("the agent is shutting down")
+            attempt.stop(SHUTTING_DOWN)
         tasks = [task for _, task in self.working.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=30)

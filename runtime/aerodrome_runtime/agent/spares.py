@@ -13,6 +13,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aerodrome_runtime.agent.child import Child
 from aerodrome_runtime.agent.confine import Confined, Confinement
@@ -20,12 +21,14 @@ from aerodrome_runtime.agent.dagzygotes import DagZygote, DagZygotes, Key, LoadF
 from aerodrome_runtime.agent.uidblocks import NoBlockLeft
 from aerodrome_runtime.agent.zygotelink import ForkRefused, ZygoteLost
 from aerodrome_runtime.agent.zygotes import BaseZygotes
-from aerodrome_runtime.zygote.orders import Fork
+from aerodrome_runtime.zygote.orders import Exited, Fork
 
 log = logging.getLogger("aerodrome.agent")
 IDLE_SECONDS = 60.0
 LOAD_SECONDS = 300.0
 CALM = 1
+LEAST_GROUPS = 8
+"""At least so many files keep their zygote between tasks; twice the slots where that is more."""
 
 
 class SpareFailed(Exception):
@@ -65,7 +68,10 @@ class Spares:
 
     async def take(self, key: Key) -> Spare:
         """A warm child; raises SpareFailed when none can be made."""
-        group = self._groups.setdefault(key, _Group(key))
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(key)
+            self._trim()
         group.taken_at = time.monotonic()
         while group.idle:
             spare = group.idle.popleft()
@@ -87,12 +93,21 @@ class Spares:
             while len(group.idle) > group.target:
                 self._end(group.idle.pop())
             if now - group.taken_at > IDLE_SECONDS:
-                while group.idle:
-                    self._end(group.idle.pop())
-                if not group.starting and not group.waiting:
-                    del self._groups[key]
-                    if self._dags is not None:
-                        self._dags.forget(key)
+                self._drop(key, group)
+
+    def _trim(self) -> None:
+        """Many files in turn must not fill the memory with their zygotes: the longest unused go first."""
+        most = max(LEAST_GROUPS, 2 * self._slots)
+        for key, group in sorted(self._groups.items(), key=lambda item: item[1].taken_at)[:-most]:
+            self._drop(key, group)
+
+    def _drop(self, key: Key, group: _Group) -> None:
+        while group.idle:
+            self._end(group.idle.pop())
+        if not group.starting and not group.waiting:
+            del self._groups[key]
+            if self._dags is not None:
+                self._dags.forget(key)
 
     def idle(self) -> int:
         return sum(len(group.idle) for group in self._groups.values())
@@ -162,7 +177,10 @@ class Spares:
                 except NotForkable as error:
                     log.info("%s: its attempts load it themselves", error)
                     break
-                except (ZygoteLost, ForkRefused, OSError, NoBlockLeft) as error:
+                except NoBlockLeft as error:
+                    log.warning("%s: %s", key.dag_rel_path, error)
+                    break
+                except (ZygoteLost, ForkRefused, OSError) as error:
                     last = str(error)
             else:
                 raise SpareFailed(f"no child could be forked: {last}")
@@ -235,7 +253,7 @@ class Spares:
     def _end(self, spare: Spare) -> None:
         spare.child.signal(signal.SIGKILL, group=True)
 
-        def clear(_: asyncio.Future[object]) -> None:
+        def clear(_: asyncio.Future[Exited]) -> None:
             self._give_back(spare)
 
         spare.child.exited.add_done_callback(clear)
@@ -244,9 +262,8 @@ class Spares:
 async def _until_ready(child: Child) -> bool:
     """Whether the child got ready; if not, it has ended."""
     try:
-        await asyncio.wait(
-            [child.ready, child.exited], timeout=LOAD_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
+        either: list[asyncio.Future[Any]] = [child.ready, child.exited]
+        await asyncio.wait(either, timeout=LOAD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
         child.signal(signal.SIGKILL, group=True)
         raise

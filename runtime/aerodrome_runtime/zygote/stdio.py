@@ -47,8 +47,7 @@ def attach(
             name,
             io.TextIOWrapper(binary, encoding="utf-8", errors="backslashreplace", line_buffering=True),
         )
-    sys.__stdout__ = sys.stdout
-    sys.__stderr__ = sys.stderr
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc, assignment]
 
 
 def _lift(fd: int) -> int:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 async def trigger(asking: Asking, message: dict[str, Any]) -> Body:
     """Create a run; an existing one is cleared when the task asked for `reset_dag_run`."""
-    defaults = {"logical_date": None, "conf": {}, "reset_dag_run": False, "note": None, "run_after": None}
+    defaults: dict[str, Any] = {
+        "logical_date": None,
+        "conf": {},
+        "reset_dag_run": False,
+        "note": None,
+        "run_after": None,
+    }
     body = {}
     for key, default in defaults.items():
         value = message.get(key)
