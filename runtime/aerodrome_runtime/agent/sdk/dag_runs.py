@@ -15,18 +15,12 @@ if TYPE_CHECKING:
 
 async def trigger(asking: Asking, message: dict[str, Any]) -> Body:
     """Create a run; an existing one is cleared when the task asked for `reset_dag_run`."""
-    defaults: dict[str, Any] = {
-        "logical_date": None,
-        "conf": {},
-        "reset_dag_run": False,
-        "note": None,
-        "run_after": None,
-    }
-    body = {}
-    for key, default in defaults.items():
-        value = message.get(key)
-        if value is not None and value != default:
-            body[key] = value
+    body: dict[str, Any] = {"conf": message.get("conf") or {}}
+    for key in ("logical_date", "run_after", "note"):
+        if message.get(key) is not None:
+            body[key] = message[key]
+    if message.get("reset_dag_run"):
+        body["reset_dag_run"] = True
     path = _path(message)
     try:
         await asking.client.post(path, body)
