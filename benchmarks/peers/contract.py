@@ -27,5 +27,8 @@ class System(Protocol):
     def label(self, command: str) -> str | None:
         """A name for a process below the roots by its command line; None: it counts to its parent."""
 
+    def reaped_as(self, name: str) -> str:
+        """Where the time of ended children of a process named so belongs."""
+
     def database(self) -> dict[str, object] | None:
         """How to reach its Postgres as a superuser (libpq's parameter names), None when that is not ours."""

@@ -93,7 +93,7 @@ class Product:
         return {status["supervisor_pid"]: "supervisor", **found}
 
     def label(self, command: str) -> str | None:
-        if "aerodrome_runtime.zygote" in command:
+        if command.startswith("aerodrome-zygote") or "aerodrome_runtime.zygote" in command:
             return ZYGOTE
         return (
             CHILD if command.startswith(("aerodrome-spare", "aerodrome-task", "aerodrome-keeper")) else None
