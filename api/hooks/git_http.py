@@ -22,6 +22,7 @@ from controlplane.bundles.limits import configured_limits
 from controlplane.bundles.receive import Received, chosen_branch, publish_head, reconcile
 from controlplane.bundles.repository import (
     PUBLISHED,
+    RepositoryBusy,
     RepositoryFull,
     check_room,
     deployed_branch,
@@ -39,6 +40,8 @@ log = structlog.get_logger("api.git")
 Read = Callable[[int], bytes]
 PUSH, FETCH = "git-receive-pack", "git-upload-pack"
 _FETCH_BODY_BYTES = 16 * 1024 * 1024
+_PUSH_SECONDS = 600.0
+_LOCK_SECONDS = 30.0
 _MOST_DISCARDED = 1024 * 1024 * 1024
 _HEADERS = ("Content-Type", "Content-Encoding", "Git-Protocol")
 
@@ -73,6 +76,8 @@ def git_remote(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
         return _text(403, str(error))
     except BodyTooLarge as error:
         return _too_large(read, str(error))
+    except RepositoryBusy as error:
+        return _failed_push(str(error))
 
 
 def _push(request: HttpRequest, subject: TokenSubject, path: str, read: Read) -> HttpResponseBase:
@@ -83,7 +88,7 @@ def _push(request: HttpRequest, subject: TokenSubject, path: str, read: Read) ->
         size = body.seek(0, 2)
         body.seek(0)
         chosen = chosen_branch(tenant_id=tenant_id)
-        with locked(repository=repository):
+        with locked(repository=repository, seconds=_LOCK_SECONDS):
             # What an interrupted push left behind comes first: it is a version of its own.
             publish_head(
                 tenant_id=tenant_id, repository=repository, chosen=chosen, pushed_by="", now=utc_now()
@@ -97,7 +102,7 @@ def _push(request: HttpRequest, subject: TokenSubject, path: str, read: Read) ->
                 branches=deployed_branches(chosen=chosen),
                 limits=limits,
             )
-            content = answer.read()
+            content = answer.read(seconds=_PUSH_SECONDS)
             received = publish_head(
                 tenant_id=tenant_id,
                 repository=repository,
@@ -123,7 +128,8 @@ def _lines(
     names = sorted(before.keys() | after.keys())
     others = [n for n in names if n not in (deployed, PUBLISHED) and before.get(n) != after.get(n)]
     if others:
-        yield f"Stored {', '.join(others)}. Only {deployed} is deployed."
+        more = f" and {len(others) - 10} more" if len(others) > 10 else ""
+        yield f"Stored {', '.join(others[:10])}{more}. Only {deployed} is deployed."
     if received is not None:
         yield from tell(
             tenant_id=subject.tenant_id, received=received, seconds=float(settings.PUSH_WAIT_SECONDS)
@@ -181,6 +187,10 @@ def _too_large(read: Read, message: str) -> HttpResponse:
         left -= len(chunk)
     if left <= 0:
         return _text(413, message)
+    return _failed_push(message)
+
+
+def _failed_push(message: str) -> HttpResponse:
     return HttpResponse(sideband.failure(message), content_type=f"application/x-{PUSH}-result")
 
 

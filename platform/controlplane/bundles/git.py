@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 TIMEOUT_SECONDS = 120
+MEMORY_KIB = 4 * 1024 * 1024
+CPU_SECONDS = 300
+_LIMITED = f'ulimit -v {MEMORY_KIB} && ulimit -t {CPU_SECONDS} && exec git "$@"'
 
 _CONFIGURATION: Mapping[str, str] = {
     "safe.directory": "*",
@@ -66,11 +69,19 @@ def git_environment(
     return environment
 
 
+def git_command(*arguments: str) -> list[str]:
+    """A git command that cannot take the machine with it: a pack can inflate to any size in memory.
+
+    The limits are set by a shell before git starts, so that all of git's own processes inherit them.
+    """
+    return ["/bin/sh", "-c", _LIMITED, "git", *arguments]
+
+
 def run_git(*arguments: str, repository: Path, environment: Mapping[str, str] | None = None) -> str:
     """Output of one short command on a bare repository. Raises `GitFailed`."""
     try:
         done = subprocess.run(
-            ["git", f"--git-dir={repository}", *arguments],
+            git_command(f"--git-dir={repository}", *arguments),
             env=dict(environment or git_environment()),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from controlplane.bundles.git import TIMEOUT_SECONDS, GitFailed, git_environment, run_git
+from controlplane.bundles.git import TIMEOUT_SECONDS, GitFailed, git_command, git_environment, run_git
 from controlplane.bundles.limits import Limits, Meter
 from controlplane.bundles.names import NameBook, clean_name, is_ignored
 from controlplane.bundles.refusal import BundleRefused
@@ -92,9 +92,8 @@ def _entries(
     repository: Path, commit: str, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, str, int, bytes]]:
     """(mode, object, size, raw path) of every entry that is not a folder, as git lists them."""
-    command = ["git", f"--git-dir={repository}", "ls-tree", "-r", "-z", "-l", "--full-tree", commit]
     process = subprocess.Popen(
-        command,
+        git_command(f"--git-dir={repository}", "ls-tree", "-r", "-z", "-l", "--full-tree", commit),
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -129,7 +128,7 @@ def _records(stream: IO[bytes]) -> Iterator[bytes]:
 def _read_blobs(repository: Path, blobs: list[str]) -> dict[str, bytes]:
     """Object -> content, through one `git cat-file --batch`."""
     process = subprocess.Popen(
-        ["git", f"--git-dir={repository}", "cat-file", "--batch", "--buffer"],
+        git_command(f"--git-dir={repository}", "cat-file", "--batch", "--buffer"),
         env=git_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -7,13 +7,14 @@ size is known, and git reads a plain file. Source: git-http-backend(1), RFC 3875
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from controlplane.bundles.check_push import hook_variables
-from controlplane.bundles.git import git_environment
+from controlplane.bundles.git import git_command, git_environment
 from controlplane.bundles.limits import Limits
 from controlplane.bundles.repository import hooks_folder
 
@@ -54,9 +55,14 @@ class GitAnswer:
         finally:
             self.close()
 
-    def read(self) -> bytes:
-        """The whole body, after git has ended."""
-        return b"".join(self.chunks())
+    def read(self, *, seconds: float) -> bytes:
+        """The whole body, after git has ended; a git that takes longer than `seconds` is ended."""
+        killer = threading.Timer(seconds, self.process.kill)
+        killer.start()
+        try:
+            return b"".join(self.chunks())
+        finally:
+            killer.cancel()
 
     def close(self) -> None:
         if self.process.stdout is not None:
@@ -76,7 +82,7 @@ def answer(
         **_cgi(request, repository, user),
     }
     process = subprocess.Popen(
-        ["git", "http-backend"],
+        git_command("http-backend"),
         env=variables,
         stdin=_as_file(request.body),
         stdout=subprocess.PIPE,

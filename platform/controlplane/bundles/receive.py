@@ -95,7 +95,7 @@ def reconcile(*, tenant_id: UUID, now: datetime) -> Received | None:
     if not (repository / "HEAD").is_file():
         return None
     try:
-        with locked(repository=repository, wait=False):
+        with locked(repository=repository, seconds=0):
             chosen = chosen_branch(tenant_id=tenant_id)
             found = publish_head(
                 tenant_id=tenant_id, repository=repository, chosen=chosen, pushed_by="", now=now

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from controlplane.bundles.git import GitFailed, run_git
 from controlplane.bundles.refusal import size_text
 
 PUBLISHED = "refs/aerodrome/published"
+_LOOK_SECONDS = 0.05
 DEFAULT_BRANCHES = ("main", "master")
 
 
@@ -77,13 +79,18 @@ def hooks_folder() -> Path:
 
 
 @contextmanager
-def locked(*, repository: Path, wait: bool = True) -> Iterator[None]:
-    """One pusher at a time. Raises `RepositoryBusy` when `wait` is false and another has it."""
+def locked(*, repository: Path, seconds: float) -> Iterator[None]:
+    """One pusher at a time. Raises `RepositoryBusy` when another has it for longer than `seconds`."""
+    deadline = time.monotonic() + seconds
     with (repository / "aerodrome.lock").open("ab") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise RepositoryBusy(f"{repository.name} is being pushed to") from None
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise RepositoryBusy("another push to this repository is under way; push again") from None
+                time.sleep(_LOOK_SECONDS)
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from tenants.scope import tenant_scope
 CHANNEL = "bundle"
 OVER = frozenset({"parsed", "failed"})
 _LOOK_SECONDS = 2.0
+MOST_WATCHERS = 2
+"""How many may wait at once in one process: each holds one of its threads and two database connections."""
+_places = threading.BoundedSemaphore(MOST_WATCHERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,20 @@ def read_status(*, tenant_id: UUID, bundle_id: UUID) -> BundleStatus | None:
 def watch(*, tenant_id: UUID, bundle_id: UUID, seconds: float) -> Iterator[BundleStatus]:
     """How it stands now, and again after each change, until it is over or `seconds` have passed.
 
-    Called outside any scope. A lost notification costs at most two seconds.
+    Called outside any scope. A lost notification costs at most two seconds. When too many watch already, the
+    first look is the only one.
     """
-    deadline = time.monotonic() + seconds
+    if seconds <= 0 or not _places.acquire(blocking=False):
+        if (status := read_status(tenant_id=tenant_id, bundle_id=bundle_id)) is not None:
+            yield status
+        return
+    try:
+        yield from _watch(tenant_id, bundle_id, time.monotonic() + seconds)
+    finally:
+        _places.release()
+
+
+def _watch(tenant_id: UUID, bundle_id: UUID, deadline: float) -> Iterator[BundleStatus]:
     with listening(CHANNEL) as link:
         last: BundleStatus | None = None
         while True:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.bundles.git import GitFailed, git_environment
+from controlplane.bundles.git import CPU_SECONDS, MEMORY_KIB, GitFailed, git_command, git_environment
 from controlplane.bundles.git_tree import list_tree, read_commit, read_tree
 from controlplane.bundles.limits import Limits
 from controlplane.bundles.refusal import BundleRefused
@@ -119,3 +119,11 @@ def test_the_environment_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_five_thousand_files_are_read(clone: Clone) -> None:
     commit = clone.commit({f"dags/{n % 40}/f{n}.py": f"# {n}".encode() for n in range(5000)})
     assert len(read_tree(repository=git_dir(clone), commit=commit, limits=LIMITS)) == 5000
+
+
+def test_every_git_process_is_bounded(tmp_path: Path) -> None:
+    command = git_command("-c", "alias.told=!ulimit -v; ulimit -t", "told")
+    done = subprocess.run(
+        command, cwd=tmp_path, env=git_environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(MEMORY_KIB), str(CPU_SECONDS)]
