@@ -64,7 +64,7 @@ class Door:
             headers=sent,
         )
         content = b"".join(response.streaming_content) if response.streaming else response.content
-        is_json = response.headers.get("Content-Type", "").split(";")[0].endswith("json")
+        is_json = response.headers.get("Content-Type", "").split(";")[0].endswith(("/json", "+json"))
         parsed = json.loads(content) if is_json and content else content.decode()
         return Answer(response.status_code, parsed, dict(response.headers))
 

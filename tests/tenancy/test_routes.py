@@ -148,10 +148,7 @@ def test_a_stranger_gets_nowhere_at_the_others_addresses(
         for who, door in doors(stranger).items():
             for method in METHODS:
                 answer = door.call(method, url, {} if method != "GET" else None)
-                if path in OPEN:
-                    fine = answer.status < 500
-                else:
-                    fine = 400 <= answer.status < 500
+                fine = answer.status < 500 if path in OPEN else 400 <= answer.status < 500
                 if not fine or rows.canary(tenant.id) in f"{answer.body}{answer.headers}".replace(url, ""):
                     wrong.append(f"{method} {path} as {who}: {answer.status}")
     assert wrong == []
@@ -182,7 +179,7 @@ def test_a_strangers_own_address_knows_nothing_of_the_others_ids(
 
 def test_the_canaries_would_be_seen(tenant: Tenant, member: Actor, world: tuple[GenericRows, Names]) -> None:
     """The same names, asked for by a member: they are there, with their canaries."""
-    rows, names = world
+    rows, _names = world
     token = issue_access_token(
         user_id=member.user.id,
         username=member.user.username,

@@ -1,0 +1,76 @@
+"""GET …/xcomEntries and …/xcomEntries/{xcom_key}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.xcom import XCom
+from tenants.models.tenant import Tenant
+from tenants.scope import tenant_scope
+from tests.support.actors import Actor
+from tests.support.factories import created_run, parsed_dag
+from tests.support.specs import chain
+
+PATH = "/dags/beta/dagRuns/r1/taskInstances/task_0/xcomEntries"
+
+
+@pytest.fixture(autouse=True)
+def entries(tenant: Tenant) -> None:
+    run = created_run(tenant, parsed_dag(tenant, chain("beta", 2)), run_id="r1")
+    values: list[tuple[str, str, Any]] = [
+        ("task_0", "return_value", {"rows": [1, 2]}),
+        ("task_0", "a/b", "text"),
+        ("task_1", "return_value", None),
+    ]
+    with tenant_scope(tenant.id):
+        for task_id, key, value in values:
+            XCom(
+                tenant=tenant,
+                dag_run=run,
+                dag_id="beta",
+                run_id="r1",
+                task_id=task_id,
+                key=key,
+                value=value,
+                timestamp=utc_now(),
+            ).save(force_insert=True)
+
+
+def test_lists_have_no_values(viewer: Actor) -> None:
+    answer = viewer.v2().get(PATH)
+    assert [entry["key"] for entry in answer["xcom_entries"]] == ["a/b", "return_value"]
+    assert "value" not in answer["xcom_entries"][0]
+    everywhere = viewer.v2().get("/dags/~/dagRuns/~/taskInstances/~/xcomEntries")
+    assert everywhere["total_entries"] == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "total"),
+    [
+        ({"xcom_key": "a/b"}, 1),
+        ({"xcom_key_pattern": "RETURN"}, 1),
+        ({"map_index": "0"}, 0),
+        ({"map_index_filter": "-1"}, 2),
+        ({"run_id_pattern": "none"}, 0),
+    ],
+)
+def test_filters(viewer: Actor, query: dict[str, str], total: int) -> None:
+    assert viewer.v2().get(PATH, query)["total_entries"] == total
+
+
+def test_one_value(viewer: Actor) -> None:
+    assert viewer.v2().get(f"{PATH}/return_value")["value"] == {"rows": [1, 2]}
+    assert viewer.v2().get(f"{PATH}/return_value", {"stringify": "true"})["value"] == '{"rows": [1, 2]}'
+    assert viewer.v2().get(f"{PATH}/a/b")["value"] == "text"
+    assert viewer.v2().get(f"{PATH}/none").status == 404
+    assert viewer.v2().get(f"{PATH}/return_value", {"map_index": "-2"}).status == 422
+
+
+def test_a_stranger_reads_none(tenant: Tenant, stranger: Actor) -> None:
+    for path in (PATH, f"{PATH}/return_value"):
+        assert stranger.v2(at=tenant).get(path).body == {"detail": "Not Found"}
+    assert stranger.v2().get("/dags/~/dagRuns/~/taskInstances/~/xcomEntries")["total_entries"] == 0
+    assert stranger.v2().get(f"{PATH}/return_value").status == 404
