@@ -29,7 +29,8 @@ from launcher.status_file import end_leftovers, write_status
 from launcher.supervisor import Supervisor
 from launcher.version import product_version
 
-_HEALTH_PATH = "/api/v2/monitor/health"
+# Answers at every address, so that it tells nothing of which tenants exist.
+_HEALTH_PATH = "/t/-/api/v2/monitor/health"
 
 
 def control_plane_processes(ground: Ground) -> tuple[ProcessSpec, ...]:
@@ -57,7 +58,7 @@ def control_plane_processes(ground: Ground) -> tuple[ProcessSpec, ...]:
             [
                 ground.program("granian"), "--interface", "wsgi",
                 "--host", settings.bind_host, "--port", str(ground.port),
-                "--workers", str(settings.web_workers), "--blocking-threads", "4",
+                "--workers", str(settings.web_workers), "--blocking-threads", "16",
                 "--respawn-failed-workers", "--workers-kill-timeout", "5",
                 "--log-level", settings.log_level.lower(), "controlplane.wsgi:application",
             ],
