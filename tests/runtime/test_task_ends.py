@@ -127,3 +127,14 @@ def test_a_missing_runtime_is_told_in_the_log(agent: AgentProcess, gateway, work
     gateway.give(work)
     assert gateway.finished(work)["state"] == "failed"
     gateway.until_logged(work, "must be built first")
+
+
+def test_a_task_whose_xcom_is_refused_has_not_succeeded(agent: AgentProcess, gateway, works) -> None:
+    gateway.invalid.add("xcom_set")
+    try:
+        work, state = run(gateway, works, "noop")
+    finally:
+        gateway.invalid.clear()
+    assert state["state"] == "failed"
+    assert state["died"]["reason"] == "refused"
+    gateway.until_logged(work, "could not be stored")

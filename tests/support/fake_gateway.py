@@ -70,6 +70,8 @@ class FakeGateway:
         """Execution API: method, path, query, bearer token, body."""
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
         """(method, path) -> (status, JSON)."""
+        self.invalid: set[str] = set()
+        """Kinds of operation that a report is refused for."""
         self.revoked: set[str] = set()
         """Tokens of attempts that the Execution API refuses."""
         self.url = ""
@@ -261,6 +263,8 @@ class FakeGateway:
             if state == told.state:
                 return Verdict(id=report.id, epoch=report.epoch, verdict="accepted")
             return refuse("finished", told.state.get("state"))
+        if any(operation.kind in self.invalid for operation in report.operations):
+            return refuse("invalid")
         told.operations.extend(report.operations)
         ended = {"parsed", "built", "handed_back"}
         if state is None and any(op.kind in ended for op in report.operations):

@@ -58,6 +58,8 @@ class Attempt:
         self._answering: set[asyncio.Task[None]] = set()
         self._state: str | None = None
         self._fenced: str | None = None
+        self._invalid: str | None = None
+        """Why the control plane could not take something the task wrote: such a task has not succeeded."""
         self._stopped: str | None = None
         self._spare: Spare | None = None
         self._killer: asyncio.Task[None] | None = None
@@ -102,6 +104,7 @@ class Attempt:
                 memory_limit_bytes=spare.confined.memory_bytes,
                 memory_killed=memory_killed(),
                 stopped=self._stopped,
+                refused=self._invalid,
                 zygote_lost=exited.exit_code is None and exited.signal is None,
             ),
             should_retry=bool(self.task.ti_context.get("should_retry")),
@@ -208,6 +211,10 @@ class Attempt:
     async def _end_with(self, number: int, message: dict[str, Any]) -> None:
         """A state message: everything queued and the state, in one transaction; then the task may go on."""
         async with self._serial:
+            if self._invalid is not None and message["type"] == "SucceedTask":
+                # What was written behind is lost: a success now would hide it from everything downstream.
+                self._respond(number, error=api_error(status=422, message=self._invalid))
+                return
             operations, self._queued = self._queued, []
             operation = state_operation(message)
             verdict = await self._submit([*operations, operation])
@@ -248,6 +255,8 @@ class Attempt:
                 f"The control plane refused what the task reported: {verdict.reason}. {verdict.message}".rstrip(),
                 level="error",
             )
+            if verdict.reason == "invalid":
+                self._invalid = verdict.message or verdict.reason
             if verdict.reason in ("superseded", "finished", "unknown"):
                 self._fenced = verdict.reason
                 self._stopped = self._stopped or verdict.reason

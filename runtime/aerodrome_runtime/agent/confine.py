@@ -90,6 +90,7 @@ class Confinement:
         self._interpreters: dict[Path, Interpreter] = {}
         shutil.rmtree(self._homes, ignore_errors=True)
         self._homes.mkdir(parents=True, mode=0o711)
+        _sweep_groups()
 
     def prepare(
         self, *, runtime: Runtime, bundle: Path, limits: Wanted, network: Network | None = None
@@ -241,3 +242,17 @@ class Confinement:
             return None
         # The one that rested longest, once a few have been used.
         return self._rested.popleft() if len(self._rested) > 8 else self._leases.lease()
+
+
+def _sweep_groups() -> None:
+    """Remove the control groups of agents that were killed: their processes died with them, the groups stay."""
+    own = Cgroup.create(name=f"aerodrome-{os.getpid()}-sweep", memory_bytes=MEMORY_BYTES, processes=PROCESSES)
+    if own is None:
+        return
+    own.remove()
+    for folder in own.folders:
+        for group in Path(folder).parent.glob("aerodrome-*-*"):
+            pid = group.name.split("-")[1]
+            if pid.isdigit() and not Path("/proc", pid).exists():
+                with suppress(OSError):
+                    group.rmdir()

@@ -18,6 +18,8 @@ class Ending:
     memory_killed: bool = False
     stopped: str | None = None
     """Why the agent ended it, if it did: what the control plane said, or `timeout`."""
+    refused: str | None = None
+    """The control plane could not take what the task wrote."""
     zygote_lost: bool = False
 
 
@@ -32,7 +34,7 @@ class Outcome:
 
 def conclude(*, ending: Ending, should_retry: bool) -> Outcome:
     """The state of an attempt whose process ended without a state that the control plane accepted."""
-    if ending.exit_code == 0 and not ending.stopped:
+    if ending.exit_code == 0 and not ending.stopped and not ending.refused:
         return Outcome(state="success", died=None, message=None)
     reason, message, level = _reason(ending)
     died = {
@@ -50,6 +52,8 @@ def _reason(ending: Ending) -> tuple[str, str, str]:
         return "timeout", "Task exceeded its wall-clock limit and was terminated.", "error"
     if ending.stopped:
         return "stopped", f"Task was stopped: {ending.stopped}", "error"
+    if ending.refused:
+        return "refused", f"What the task wrote could not be stored: {ending.refused}", "error"
     if ending.memory_killed:
         limit = ending.memory_limit_bytes
         shown = f" of {limit // (1024 * 1024)} MiB" if limit else ""
