@@ -8,10 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from controlplane.bundles import runtimes
+from controlplane.bundles import receive, runtimes
 from controlplane.dagprocessor import dispatch, store, workload
 from controlplane.execution import report
 from controlplane.execution.outcome import OutcomeInvalid
+from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload as Work
@@ -77,6 +78,11 @@ GIVE_UP = {"parse": _parse_lost, "build": _build_lost}
 
 PAYLOADS = {"parse": _parse_order, "build": _build_order}
 """What an agent is given that claims parse or build work; None drops the work, it is over."""
+
+
+def recover() -> None:
+    """Pushes whose process died between the ref and the version: publish them now, not at the next push."""
+    receive.reconcile_all(now=utc_now())
 
 
 def connect() -> None:

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         configure_logging()
         wiring.connect()
-        keeper = maintenance_service(give_up=wiring.GIVE_UP)
+        keeper = maintenance_service(give_up=wiring.GIVE_UP, at_start=wiring.recover)
         thread = threading.Thread(target=keeper.run, name="maintenance", daemon=True)
         thread.start()
         SchedulerLoop(executor=LocalExecutor(), handlers=wiring.ITEM_HANDLERS).service().run()
