@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,5 @@ def child(act: str, *, crash: str | None = None, **arguments: Any) -> Iterator[C
         started.process.wait(PATIENCE_SECONDS)
         for pipe in (started.process.stdin, started.process.stdout):
             if pipe is not None and not pipe.closed:
-                try:
+                with suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
