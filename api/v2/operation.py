@@ -45,11 +45,11 @@ class Call:
         if not raw:
             raise Refusal(422, [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
         try:
-            given = json.loads(raw)
+            given = json.loads(raw, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise wrong(("body",), "JSON decode error", {}, "json_invalid") from error
-        if b"u0000" in raw and _has_zero(given):
-            raise wrong(("body",), "A text has a zero byte, which cannot be stored", None)
+        if b"\\u" in raw and not _is_storable(given):
+            raise wrong(("body",), "A text has a zero byte or half a character, which cannot be stored", None)
         try:
             return model.model_validate(given)
         except ValidationError as error:
@@ -153,9 +153,16 @@ def _record(call: Call, event: str, path: dict[str, Any], records: tuple[str, ..
     )
 
 
-def _has_zero(value: Any) -> bool:
+def _is_storable(value: Any) -> bool:
+    """Postgres keeps neither zero bytes nor lone surrogates; both can be written in JSON by escapes only."""
     if isinstance(value, dict):
-        return any(_has_zero(key) or _has_zero(held) for key, held in value.items())
+        return all(_is_storable(key) and _is_storable(held) for key, held in value.items())
     if isinstance(value, list):
-        return any(_has_zero(held) for held in value)
-    return isinstance(value, str) and "\x00" in value
+        return all(_is_storable(held) for held in value)
+    if not isinstance(value, str):
+        return True
+    return "\x00" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from api.v2 import version_facts
 from controlplane.ledger.models.work_item import WorkItem
@@ -16,6 +19,15 @@ from tests.support.queries import QueryCounter
 from tests.support.specs import chain
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
+# Text with surrogates and zero bytes, numbers of any size: what JSON can carry and Postgres may not keep.
+_TEXT = st.text(st.characters(exclude_categories=()))
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXT
+)
 
 
 def test_a_trigger_makes_a_queued_run(tenant: Tenant, member: Actor) -> None:
@@ -54,6 +66,10 @@ def test_a_run_id_or_a_logical_date_is_taken_once(tenant: Tenant, member: Actor)
         ({"logical_date": None, "extra": 1}, 422),
         ({"logical_date": None, "conf": [1]}, 422),
         ({"logical_date": None, "conf": {"a": "\x00"}}, 422),
+        ({"logical_date": None, "conf": {"a": ["\ud800"]}}, 422),
+        ({"logical_date": None, "conf": {"\udfff": 1}}, 422),
+        ({"logical_date": None, "conf": {"a": float("nan")}}, 422),
+        ({"logical_date": None, "note": "\ud800"}, 422),
         ({"logical_date": None, "data_interval_start": "2026-03-01T00:00:00Z"}, 422),
         (None, 422),
     ],
@@ -202,3 +218,29 @@ def _three_runs(tenant: Tenant) -> None:
     for number in range(3):
         day = DAY + timedelta(days=number)
         created_run(tenant, dag, run_id=f"run_{number}", logical_date=day, conf={"number": number})
+
+
+@given(
+    conf=st.dictionaries(
+        st.text(), st.recursive(_LEAVES, lambda held: st.lists(held) | st.dictionaries(st.text(), held))
+    )
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_conf_is_kept_or_refused(tenant: Tenant, member: Actor, conf: dict[str, object]) -> None:
+    parsed_dag(tenant, chain("beta", 1))
+    answer = member.v2().post(
+        "/dags/beta/dagRuns", {"logical_date": None, "dag_run_id": uuid4().hex, "conf": conf}
+    )
+    assert answer.status in (200, 422)
+    if answer.status == 200:
+        read = member.v2().get(f"/dags/beta/dagRuns/{answer['dag_run_id']}")
+        assert _numbers_alike(read["conf"]) == _numbers_alike(conf)
+
+
+def _numbers_alike(value: object) -> object:
+    """Postgres writes 4.42e16 as a whole number: the same number to everybody who reads JSON."""
+    if isinstance(value, dict):
+        return {key: _numbers_alike(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_numbers_alike(held) for held in value]
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

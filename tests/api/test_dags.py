@@ -94,6 +94,10 @@ def test_pausing_many_needs_a_pattern(tenant: Tenant, member: Actor) -> None:
         ({"limit": "0"}, []),
         ({"paused": "true"}, []),
         ({"bundle_name": "elsewhere"}, []),
+        ({"timetable_type": "airflow.timetables.simple.NullTimetable"}, ["alpha", "beta"]),
+        ({"timetable_type": "airflow.timetables.simple.OnceTimetable"}, []),
+        ({"has_asset_schedule": "true"}, []),
+        ({"asset_dependency": "s3"}, []),
         ({"last_dag_run_state": "success"}, []),
     ],
 )

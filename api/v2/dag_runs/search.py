@@ -60,6 +60,8 @@ def search_runs(rows: QuerySet[DagRun], query: Query, *, now: datetime) -> Query
         rows = rows.filter(Q(bundle_version__commit_sha=version) | Q(bundle_version__digest=version))
     if text := query.text("conf_contains"):
         rows = conf_contains(rows, text)
+    if query.text("consuming_asset_pattern") is not None:
+        rows = rows.none()  # asset events are not kept yet: no run has consumed one
     return patterns(
         rows,
         query,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from operator import and_, or_
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce, NullIf
 
 from api.v2.bundle_names import BUNDLE_NAME
 from api.v2.listing import patterns, within
@@ -17,6 +17,20 @@ from controlplane.ledger.models.dag_version import DagVersion
 
 RUN_STATES = ("queued", "running", "success", "failed")
 _ASSET_KINDS = ("asset", "asset_or_time", "partition_asset")
+TIMETABLES = {
+    "null": "airflow.timetables.simple.NullTimetable",
+    "once": "airflow.timetables.simple.OnceTimetable",
+    "continuous": "airflow.timetables.simple.ContinuousTimetable",
+    "asset": "airflow.timetables.simple.AssetTriggeredTimetable",
+    "cron": "airflow.timetables.interval.CronDataIntervalTimetable",
+    "delta": "airflow.timetables.interval.DeltaDataIntervalTimetable",
+    "trigger_cron": "airflow.timetables.trigger.CronTriggerTimetable",
+    "trigger_delta": "airflow.timetables.trigger.DeltaTriggerTimetable",
+    "multi_trigger_cron": "airflow.timetables.trigger.MultipleCronTriggerTimetable",
+    "events": "airflow.timetables.events.EventsTimetable",
+    "asset_or_time": "airflow.timetables.assets.AssetOrTimeSchedule",
+}
+"""Our kinds of timetable by the names that `timetable_type` takes."""
 ORDERS = {
     "dag_id": "dag_id",
     "dag_display_name": "shown_name",
@@ -66,9 +80,15 @@ def _by_bundle(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:
 
 
 def _by_timetable(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:
+    newest = DagVersion.objects.filter(id=OuterRef("current_version_id"))
+    if types := query.texts("timetable_type"):
+        kinds = [kind for kind, name in TIMETABLES.items() if name in types]
+        rows = rows.filter(Exists(newest.filter(spec__timetable__kind__in=kinds)))
+    if (asset := query.text("asset_dependency")) is not None:
+        condition = Cast("spec__timetable__condition", TextField())
+        rows = rows.filter(Exists(newest.alias(told=condition).filter(told__iwildcard=f"%{asset}%")))
     has_assets = query.boolean("has_asset_schedule")
     if has_assets is not None:
-        newest = DagVersion.objects.filter(id=OuterRef("current_version_id"))
         scheduled = Exists(newest.filter(spec__timetable__kind__in=_ASSET_KINDS))
         rows = rows.filter(scheduled if has_assets else ~scheduled)
     return rows
