@@ -75,7 +75,9 @@ def apply(*, reports: Sequence[Report], now: datetime, using: str = "default") -
     stuck = {
         key: one
         for key, one in said.items()
-        if key not in verdicts and moved.get((one.id, one.epoch)) is not one
+        if key not in verdicts
+        # An attempt that ended just now had nobody else: what it said without a state is written too.
+        and not ((ended := moved.get((one.id, one.epoch))) and (ended is one or one.wanted is None))
     }
     stored = _stored(list(stuck.values()), using)
     for report in reports:
