@@ -136,15 +136,19 @@ def notify(channel: str, payload: str = "", *, using: str = "default") -> None:
 
 @contextmanager
 def listening(*channels: str, using: str = "default") -> Iterator[Any]:
-    """A driver connection of its own, in autocommit, that LISTENs: `fileno()`, `poll()` and `notifies`."""
+    """A driver connection of its own, in autocommit, that LISTENs: `fileno()`, `poll()` and `notifies`.
+
+    Inside, the driver's errors come as Django's: who waits for a lost database catches one kind only.
+    """
     raw = connections[using].copy()
     raw.ensure_connection()
     try:
-        raw.connection.autocommit = True
-        with raw.connection.cursor() as cursor:
-            for channel in channels:
-                cursor.execute(f'LISTEN "{channel}"')
-        yield raw.connection
+        with raw.wrap_database_errors:
+            raw.connection.autocommit = True
+            with raw.connection.cursor() as cursor:
+                for channel in channels:
+                    cursor.execute(f'LISTEN "{channel}"')
+            yield raw.connection
     finally:
         raw.close()
 
