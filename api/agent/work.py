@@ -121,7 +121,7 @@ def _claim(kind: str, tenant_id: UUID, agent: AgentRef, batch: int) -> list[Work
                 batch=batch,
                 now=now,
                 issue_token=tokens.issue,
-                log_key=logs.log_key,
+                log_place=logs.log_place,
                 using="default",
             )
         return claim_other(

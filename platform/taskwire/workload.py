@@ -46,6 +46,8 @@ class TaskWork(Struct, kw_only=True):
     """Per-try token for the Task Execution API. Held by the agent, never given to the child."""
     log_key: str
     """Relative storage key of this try's log."""
+    log_offset: int = 0
+    """Bytes that an earlier attempt of the same try left in it (a reschedule, a deferral): write behind them."""
     started_at: str
     fresh_parse: bool = False
     secrets_to_mask: list[str] = []

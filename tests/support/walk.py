@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from controlplane.execution import report
-from controlplane.execution.logs import log_key
+from controlplane.execution.logs import log_place
 from controlplane.executors.agents import register_agent
 from controlplane.executors.local import AgentRef, LocalExecutor, claim_tasks
 from controlplane.foundation.clock import utc_now
@@ -70,7 +70,7 @@ class Walk:
                 batch=batch,
                 now=utc_now(),
                 issue_token=lambda **_: "token",
-                log_key=log_key,
+                log_place=log_place,
                 using="default",
             )
 

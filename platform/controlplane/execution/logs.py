@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -42,6 +43,12 @@ def read(*, key: str, offset: int = 0, limit: int) -> bytes:
 def size(key: str) -> int:
     """See LogStore.size. Raises LogKeyInvalid."""
     return _store(settings.STORE_DIR / "logs").size(key=key)
+
+
+def log_place(*, resumed: bool, **names: Any) -> tuple[str, int]:
+    """The key of a try's log and where an attempt starts writing: behind what the same try wrote before."""
+    key = log_key(**names)
+    return key, size(key) if resumed else 0
 
 
 @cache

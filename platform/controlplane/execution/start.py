@@ -18,7 +18,9 @@ class StartRefused(RuntimeError):
     """The attempt is not waiting to be started. `state` is what it is in now, None when it is gone."""
 
     def __init__(self, task_instance_id: UUID, state: str | None) -> None:
-        super().__init__(f"task instance {task_instance_id} is {state or 'not there'}, not queued with this epoch")
+        super().__init__(
+            f"task instance {task_instance_id} is {state or 'not there'}, not queued with this epoch"
+        )
         self.state = state
 
 

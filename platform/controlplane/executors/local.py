@@ -53,12 +53,12 @@ def claim_tasks(
     batch: int,
     now: datetime,
     issue_token: Callable[..., str],
-    log_key: Callable[..., str],
+    log_place: Callable[..., tuple[str, int]],
     using: str,
 ) -> list[Workload]:
     """Up to `batch` task workloads of one tenant, now running under `agent`. Inside the tenant's scope.
 
-    `issue_token` and `log_key` are `execution`'s, handed in by the door: services stay strangers.
+    `issue_token` and `log_place` are `execution`'s, handed in by the door: services stay strangers.
     """
     rows = execute(
         "ledger/sql/start_tasks.sql",
@@ -71,7 +71,7 @@ def claim_tasks(
         now=now,
     )
     crashpoint("executors.claim.before_commit")
-    return [_workload(row, tenant_id, slug, agent, now, issue_token, log_key) for row in rows]
+    return [_workload(row, tenant_id, slug, agent, now, issue_token, log_place) for row in rows]
 
 
 def _workload(
@@ -81,12 +81,21 @@ def _workload(
     agent: AgentRef,
     now: datetime,
     issue_token: Callable[..., str],
-    log_key: Callable[..., str],
+    log_place: Callable[..., tuple[str, int]],
 ) -> Workload:
     (
         task_instance, epoch, dag_id, run_id, task_id, map_index, try_number, _, version, queue, *_rest
     ) = row  # fmt: skip
     digest, commit, runtime, content_hash, path, fresh = row[27:33]
+    log_key, log_offset = log_place(
+        resumed=bool(row[10] or row[12]),
+        tenant_id=tenant_id,
+        dag_id=dag_id,
+        run_id=run_id,
+        task_id=task_id,
+        map_index=map_index,
+        try_number=try_number,
+    )
     return Workload(
         id=str(task_instance),
         tenant_id=str(tenant_id),
@@ -119,14 +128,8 @@ def _workload(
                 try_number=try_number,
                 now=now,
             ),
-            log_key=log_key(
-                tenant_id=tenant_id,
-                dag_id=dag_id,
-                run_id=run_id,
-                task_id=task_id,
-                map_index=map_index,
-                try_number=try_number,
-            ),
+            log_key=log_key,
+            log_offset=log_offset,
             started_at=row[13].isoformat(),
             fresh_parse=bool(fresh),
         ),

@@ -171,7 +171,12 @@ class Agent:
     async def _work(self, work: Workload) -> None:
         if work.kind == "task" and work.task is not None:
             mask = Mask(work.task.secrets_to_mask)
-            task_log = TaskLog(key=work.task.log_key, mask=mask, cap_bytes=work.limits.log_bytes or CAP_BYTES)
+            task_log = TaskLog(
+                key=work.task.log_key,
+                mask=mask,
+                cap_bytes=work.limits.log_bytes or CAP_BYTES,
+                offset=work.task.log_offset,
+            )
             client = ExecutionClient(
                 http=self.http,
                 base_url=self.settings.execution_url,

@@ -23,13 +23,13 @@ LEVELS = frozenset({"debug", "info", "warning", "warn", "error", "critical", "fa
 class TaskLog:
     """`unstored` bytes start at `offset`; the shipper takes a slice, and moves the offset once it is stored."""
 
-    def __init__(self, *, key: str, mask: Mask, cap_bytes: int = CAP_BYTES) -> None:
+    def __init__(self, *, key: str, mask: Mask, cap_bytes: int = CAP_BYTES, offset: int = 0) -> None:
         self.key = key
         self.mask = mask
-        self.offset = 0
+        self.offset = offset
         self.unstored = bytearray()
         self.closed = False
-        self._cap = cap_bytes
+        self._cap = offset + cap_bytes
         self._cut = False
         self._pressed = False
         self.on_pressure: Callable[[bool], None] = lambda high: None
@@ -83,7 +83,7 @@ class TaskLog:
                     {
                         "timestamp": _now(),
                         "level": "warning",
-                        "event": f"Log cut: this attempt reached its limit of {self._cap} bytes.",
+                        "event": f"Log cut: this try reached its limit of {self._cap} bytes.",
                         "logger": "supervisor",
                     }
                 )
