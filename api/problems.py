@@ -106,12 +106,19 @@ class ProblemMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """Called by Django for errors that a view raised."""
         from django.core.exceptions import SuspiciousOperation
+        from django.db import InterfaceError, OperationalError
         from django.http import Http404
 
         if isinstance(error, Http404 | SuspiciousOperation):
             return None
         if (answer := explain(error)) is not None:
             return answer
+        if isinstance(error, OperationalError | InterfaceError):
+            log.warning("the database is away at %s %s: %s", request.method, request.path, error)
+            away = Problem(503, "database-away", "The database is away for a moment")
+            response = _plain(request, away, "The database is away for a moment: try again.")
+            response["Retry-After"] = "1"
+            return response
         number = uuid.uuid4().hex
         log.exception("error %s at %s %s", number, request.method, request.path, exc_info=error)
         fault = Problem(500, "internal", "Our fault")
