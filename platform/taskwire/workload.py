@@ -51,8 +51,6 @@ class TaskWork(Struct, kw_only=True):
     started_at: str
     fresh_parse: bool = False
     secrets_to_mask: list[str] = []
-    isolation: str = "fork"
-    """`fork`: a fresh child per task. `reuse`: one child may run several tasks of a DAG version, if the tenant asked."""
 
 
 class BuildWork(Struct, kw_only=True):
