@@ -11,6 +11,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import statement
 from controlplane.ledger.models.rendered_field import RenderedField
 from controlplane.ledger.models.xcom import XCom
+from controlplane.ledger.rescue import lose_tasks
 from controlplane.ledger.transitions import Outcome, finish_tasks
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -41,6 +42,7 @@ def _push(it: Scene, *values: str, epoch: int = 1) -> dict[str, Any]:
         "keys": ["k"] * count,
         "values": list(values),
         "lengths": [None] * count,
+        "ends": [False] * count,
         "now": utc_now(),
     }
 
@@ -64,11 +66,28 @@ def test_only_the_running_attempt_pushes(tenant: Tenant) -> None:
     it.execute("put_xcoms", **late)
     assert _values(it) == []
     assert _pushed_without(it, "AND ti.epoch = x.epoch", late) == 1, "the epoch is what held it"
+
+
+def test_after_its_end_an_attempt_still_writes_what_is_not_of_an_ending(tenant: Tenant) -> None:
+    """Links and callbacks come after the state. An ending that comes too late brings nothing along."""
+    it = _running(tenant)
     _end(it, "success")
-    over = _push(it, "1")
-    it.execute("put_xcoms", **over)
+    late = {**_push(it, "1"), "ends": [True]}
+    it.execute("put_xcoms", **late)
     assert _values(it) == []
-    assert _pushed_without(it, "AND ti.state = 'running'", over) == 1, "and the state"
+    assert _pushed_without(it, "NOT x.ends AND", late) == 1, "that it ends is what held it"
+    it.execute("put_xcoms", **_push(it, "2"))
+    assert _values(it) == [2]
+
+
+def test_a_lost_attempt_writes_nothing_more(tenant: Tenant) -> None:
+    it = _running(tenant)
+    with tenant_scope(tenant.id):
+        assert lose_tasks(attempts=[(it.row("only").id, 1, "gone")], now=utc_now(), using="default")
+    push = _push(it, "1")
+    it.execute("put_xcoms", **push)
+    assert _values(it) == []
+    assert _pushed_without(it, "AND ti.died IS NULL", push) == 1, "that it was lost is what held it"
 
 
 def _pushed_without(it: Scene, guard: str, push: dict[str, Any]) -> int:

@@ -76,9 +76,10 @@ INVARIANTS: dict[str, str] = {
         WHERE ti.state = 'running' AND ti.agent_id IS NOT NULL AND NOT EXISTS (
           SELECT FROM workload w WHERE w.kind = 'task' AND w.ref = ti.id AND w.epoch = ti.epoch
                                    AND w.agent_id = ti.agent_id)""",
-    "only scheduled instances are held, with a reason": """
+    "only instances that wait say why they wait": """
         SELECT run_id, task_id, state, held_reason FROM task_instance
-        WHERE held_reason IS NOT NULL AND state IS DISTINCT FROM 'scheduled'""",
+        WHERE held_reason IS NOT NULL
+          AND (state IS NULL OR state NOT IN ('scheduled', 'deferred', 'awaiting_input'))""",
     "what waits for its time is remembered once": """
         SELECT ti.run_id, ti.task_id, ti.state, count(i.id) FROM task_instance ti
         LEFT JOIN work_item i ON i.kind = 'due' AND i.ref = ti.id

@@ -74,6 +74,7 @@ def read_report(
 ) -> Said:
     """Check and sort one report. Raises OutcomeInvalid."""
     said = Said(task_instance, report.epoch)
+    ends = any(op.kind in ("state", "handed_back") for op in report.operations)
     endings = 0
     for op in report.operations:
         if op.kind == "state":
@@ -88,7 +89,7 @@ def read_report(
             said.other.append(op)
         else:
             try:
-                _read(said, op)
+                _read(said, op, ends)
             except NotStorable as error:
                 raise OutcomeInvalid(f"{op.kind}: {error}") from error
     if endings > 1:
@@ -96,14 +97,14 @@ def read_report(
     return said
 
 
-def _read(said: Said, op: Operation) -> None:
+def _read(said: Said, op: Operation, ends: bool) -> None:
     me = (said.id, said.epoch)
     if op.kind == "xcom_set":
         xcom = _body(op, _XCom)
         key = plain_text(xcom.key, name="key", longest=KEY + 1)
         if len(key) > KEY:
             raise OutcomeInvalid(f"the key {key[:50]!r}… is longer than {KEY} characters")
-        said.xcoms.append(XComWrite(*me, key, json_text(xcom.value), xcom.mapped_length))
+        said.xcoms.append(XComWrite(*me, key, json_text(xcom.value), xcom.mapped_length, ends))
     elif op.kind == "rendered_fields":
         # Only for people to look at: what cannot be stored is replaced, not refused.
         said.rendered.append((*me, json_text(_body(op, _Rendered).rendered_fields, nul=REPLACEMENT)))

@@ -39,6 +39,7 @@ class _Stored:
     epoch: int
     state: str | None
     tried: str | None
+    died: bool
 
 
 def apply(*, reports: Sequence[Report], now: datetime, using: str = "default") -> list[Verdict]:
@@ -158,14 +159,15 @@ def _stored(said: list[Said], using: str) -> dict[tuple[UUID, int], _Stored]:
         ids=[one.id for one in said],
         epochs=[one.epoch for one in said],
     )
-    return {(row[0], row[1]): _Stored(row[2], row[3], row[4]) for row in rows}
+    return {(row[0], row[1]): _Stored(*row[2:6]) for row in rows}
 
 
 def _verdict(report: Report, said: Said, stored: _Stored | None) -> Verdict:
-    """Why nothing moved: told before (accepted), still running with no state in the report (accepted), or not ours."""
+    """Why nothing moved: it says no state and may still write (accepted), was told before (accepted), or is not ours."""
     if stored is None:
         return _refused(report, "unknown", "there is no such task instance")
-    if said.wanted is None and stored.epoch == report.epoch and stored.state == "running":
+    speaks = stored.state not in (None, "scheduled", "queued") and not stored.died
+    if said.wanted is None and stored.epoch == report.epoch and (stored.state == "running" or speaks):
         return Verdict(id=report.id, epoch=report.epoch, verdict="accepted")
     told = stored.tried == said.wanted or (stored.epoch == report.epoch and stored.state == said.wanted)
     if said.wanted is not None and told:

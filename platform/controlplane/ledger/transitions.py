@@ -59,6 +59,8 @@ class XComWrite:
     key: str
     value: str
     mapped_length: int | None
+    ends: bool = False
+    """Told together with how the attempt ends: written only while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,7 @@ def skip_tasks(*, skips: Sequence[Skip], now: datetime, using: str = "default") 
 
 
 def put_xcoms(*, writes: Sequence[XComWrite], now: datetime, using: str = "default") -> None:
-    """XComs of running attempts; the last write of a key wins."""
+    """XComs of attempts that run or ended by themselves; the last write of a key wins."""
     execute(
         "ledger/sql/put_xcoms.sql",
         using=using,
@@ -261,6 +263,7 @@ def put_xcoms(*, writes: Sequence[XComWrite], now: datetime, using: str = "defau
         keys=[w.key for w in writes],
         values=[w.value for w in writes],
         lengths=[w.mapped_length for w in writes],
+        ends=[w.ends for w in writes],
         now=now,
     )
 

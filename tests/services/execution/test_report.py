@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.agent import wiring, work as door
+from api.agent import wiring
+from api.agent import work as door
 from controlplane.execution import report
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.rendered_field import RenderedField
@@ -140,7 +141,7 @@ def test_a_backslash_before_u0000_is_no_nul(tenant: Tenant) -> None:
 
 def test_what_the_database_alone_refuses_stops_no_other_report(tenant: Tenant, other_tenant: Tenant) -> None:
     """A map index out of range passes every check and fails in SQL: the door then tells each on its own."""
-    walk, works = _running(tenant, 2)
+    _, works = _running(tenant, 2)
     _, theirs = _running(other_tenant)
     poison = Operation(kind="skip_downstream", body={"tasks": [["t1", 2**40]]})
     batch = [_report(works[0], poison, _state()), _report(works[1], _state()), _report(theirs[0], _state())]
@@ -195,6 +196,17 @@ def test_a_superseded_attempt_writes_nothing_of_what_it_says(tenant: Tenant) -> 
         assert not RenderedField.objects.exists()
         assert TaskInstance.objects.get().rendered_map_index is None
     assert walk.say(again, "success").verdict == "accepted"
+
+
+def test_what_comes_with_an_ending_that_is_too_late_is_not_written(tenant: Tenant) -> None:
+    """Rescue was quicker. What the process pushed belongs to an ending that never was."""
+    walk, [work] = _running(tenant)
+    assert walk.say(work, "success").verdict == "accepted"
+    late = _report(work, _push("late", 1), _state("failed"))
+    assert _told(walk.report(late)) == [("refused", "finished")]
+    link = _report(work, _push("_link", "https://example.com"))
+    assert _told(walk.report(link)) == [("accepted", "")]
+    assert _xcoms(tenant) == {"_link": "https://example.com"}
 
 
 def test_the_next_try_begins_without_the_last_ones_xcoms(tenant: Tenant) -> None:
