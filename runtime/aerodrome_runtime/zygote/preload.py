@@ -66,8 +66,8 @@ def _install_shim() -> None:
 
 
 def warm_and_freeze() -> None:
-    """Run the dummy tasks once, collect, freeze: what lives now is shared by every child."""
-    from aerodrome_runtime.zygote import differences, tasklogs, warm
+    """Run the dummy tasks once, collect, freeze, gather: what lives now is shared by every child."""
+    from aerodrome_runtime.zygote import differences, hugepages, tasklogs, warm
 
     tasklogs.configure()
     differences.install()
@@ -77,6 +77,7 @@ def warm_and_freeze() -> None:
     set_title("aerodrome-zygote base")
     gc.collect()
     gc.freeze()
+    hugepages.collapse()
 
 
 def _warm_parser() -> None:
