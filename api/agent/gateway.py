@@ -33,6 +33,8 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 THREADS = 4
 COLLISIONS = 5
+LOOK_SECONDS = 5.0
+"""A claim asks the database at least so often: a notification may be lost, and so may the agent's own place."""
 MAX_BODY = 64 * 1024 * 1024
 
 CALLS: dict[str, tuple[type, Callable[[Any], Any]]] = {
@@ -53,6 +55,9 @@ class Gateway:
         self._claim = msgspec.msgpack.Decoder(words.Claim)
         self._encode = msgspec.msgpack.Encoder().encode
         self._news = asyncio.Event()
+        self._heard = 0
+        self._dry: dict[tuple[str, int, bool], int] = {}
+        """How much had been heard when an agent's claim of tasks (True) or of other work left nothing behind."""
         self._listener: threading.Thread | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -95,17 +100,23 @@ class Gateway:
             await _answer(send, 200, self._encode(answer), b"application/msgpack")
 
     async def _wait_for_work(self, message: words.Claim) -> words.Claimed:
+        """Asks the database when there may be something: at news, where the last claim left some, each 5 s."""
         deadline = asyncio.get_running_loop().time() + min(message.wait_seconds, 60.0)
+        sort = (message.agent_id, message.epoch, message.slots > 0)
+        room = message.slots + message.parse_slots
         while True:
-            news = self._news
-            answer: words.Claimed = await self._on_thread(work.claim, message)
+            news, heard = self._news, self._heard
             left = deadline - asyncio.get_running_loop().time()
-            if answer.workloads or left <= 0:
-                return answer
+            if self._dry.get(sort) != heard or left <= 0:
+                answer: words.Claimed = await self._on_thread(work.claim, message)
+                if len(answer.workloads) < room:
+                    self._dry[sort] = heard
+                if answer.workloads or left <= 0:
+                    return answer
             try:
-                await asyncio.wait_for(news.wait(), min(left, 5.0))
+                await asyncio.wait_for(news.wait(), min(left, LOOK_SECONDS))
             except TimeoutError:
-                continue
+                self._dry.pop(sort, None)
 
     async def _on_thread(self, call: Callable[[Any], Any], message: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _once_more, call, message)
@@ -135,6 +146,8 @@ class Gateway:
         while True:
             try:
                 with listening(CHANNEL, using="scheduler") as link:
+                    # What was committed before this connection listened is news too.
+                    loop.call_soon_threadsafe(self._wake)
                     while True:
                         select.select([link.fileno()], [], [], 30.0)
                         link.poll()
@@ -146,6 +159,7 @@ class Gateway:
                 threading.Event().wait(0.5)
 
     def _wake(self) -> None:
+        self._heard += 1
         self._news.set()
         self._news = asyncio.Event()
 
