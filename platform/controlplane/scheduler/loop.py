@@ -12,7 +12,9 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from controlplane.executors.contract import Executor
+from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import execute, is_collision, uuid_or_none
+from controlplane.foundation.heartbeats import beat
 from controlplane.foundation.service import Service
 from controlplane.scheduler.lease import LeaseLost, Leases
 from controlplane.scheduler.work import Handlers, work_for
@@ -22,6 +24,7 @@ log = structlog.get_logger("scheduler")
 TENANTS_PER_ROUND = 200
 POLL_SECONDS = 1.0
 REST_SECONDS = 2.0
+BEAT_SECONDS = 5.0
 
 
 class SchedulerLoop:
@@ -31,6 +34,7 @@ class SchedulerLoop:
         self.executor, self.handlers, self.using = executor, handlers, using
         self.leases = Leases(using=using)
         self._looked_at = 0.0
+        self._beaten_at = 0.0
         self._resting: dict[UUID, float] = {}
 
     def service(self) -> Service:
@@ -45,6 +49,7 @@ class SchedulerLoop:
 
     def run_once(self, payloads: set[str]) -> float:
         """Work for the tenants named, and for all with due work when it is time to look. Returns seconds."""
+        self._beat()
         named = {found for text in payloads if (found := uuid_or_none(text))}
         wait = POLL_SECONDS
         due: set[UUID] = set()
@@ -56,6 +61,13 @@ class SchedulerLoop:
             if time.monotonic() >= self._resting.get(tenant_id, 0.0):
                 again |= self._work(tenant_id)
         return 0.0 if again else max(wait, 0.05 if self._resting else 0.0)
+
+    def _beat(self) -> None:
+        """The scheduler lives, and with it the orders to parse that it hands out."""
+        if time.monotonic() - self._beaten_at > BEAT_SECONDS:
+            self._beaten_at = time.monotonic()
+            for service in ("scheduler", "dag_processor"):
+                beat(service=service, now=utc_now())
 
     def _look(self) -> tuple[set[UUID], float]:
         self._looked_at = time.monotonic()
