@@ -16,7 +16,7 @@ POINTS: dict[str, str] = {
     "dagprocessor.store.before_commit": "parse results are written, not committed",
     "dagprocessor.store.after_commit": "parse results are committed, the agent has not heard",
     "runs.create.before_commit": "a run and its tasks are inserted, not committed",
-    "runs.create.after_commit": "a run is committed, nobody was told",
+    "runs.create.after_commit": "a run is committed, who asked has not heard",
     "scheduler.work.after_lease": "a tenant's lease is held, nothing is done",
     "scheduler.work.before_commit": "tasks are promoted, admitted and dispatched, not committed",
     "scheduler.work.after_commit": "work is committed, no agent was told",
