@@ -67,6 +67,11 @@ class Attempt:
         self._wall: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def begun(self) -> bool:
+        """Whether user code may have run."""
+        return self._spare is not None
+
     async def run(self, spare: Spare, memory_killed: Callable[[], bool]) -> None:
         """Hand the task to this child and stay until everything is told."""
         child = spare.child

@@ -38,6 +38,10 @@ from taskwire.workload import Workload
 log = logging.getLogger("aerodrome.agent")
 USER_AGENT = "aerodrome-agent/0.1"
 PARSE_SLOTS = 1
+DRAIN_SECONDS = 10.0
+"""How long running tasks may go on when the agent is told to end: their tries are not ours to waste."""
+STOP_SECONDS = 12.0
+"""Then SIGTERM, its grace, SIGKILL and the last reports. In all less than the supervisor's patience (30 s)."""
 
 
 class Agent:
@@ -122,12 +126,16 @@ class Agent:
             self.spool.close()
 
     async def finish(self) -> None:
-        """Stop what runs, wait for its last report."""
+        """Hand back what has not begun, let the rest come to its end for a while, stop what is left."""
         for attempt in list(self.attempts.values()):
-            attempt.stop(SHUTTING_DOWN)
-        tasks = [task for _, task in self.working.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=30)
+            if not attempt.begun:
+                attempt.stop(SHUTTING_DOWN)
+        for seconds in (DRAIN_SECONDS, STOP_SECONDS):
+            tasks = [task for _, task in self.working.values()]
+            if tasks:
+                await asyncio.wait(tasks, timeout=seconds)
+            for attempt in list(self.attempts.values()):
+                attempt.stop(SHUTTING_DOWN)
         await self.shipper.settle(seconds=5)
 
     def start(self, work: Workload) -> None:
