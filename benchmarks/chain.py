@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def run_chain(system: System) -> Chain:
 
 def measure(asked: int, instants: list[list[int]]) -> Chain:
     """From the instant of the trigger and each task's first and last instant, all in nanoseconds."""
-    pairs = zip(instants, instants[1:], strict=False)
+    pairs = itertools.pairwise(instants)
     return Chain(
         wall=(instants[-1][1] - instants[0][0]) / 1e6,
         to_first=(instants[0][0] - asked) / 1e6,
