@@ -192,6 +192,17 @@ def hold_tasks(*, reasons: dict[UUID, str], using: str) -> None:
     execute("ledger/sql/hold_tasks.sql", using=using, ids=list(reasons), reasons=list(reasons.values()))
 
 
+def hold_rest(*, reasons: Sequence[tuple[str | None, UUID | None, str]], using: str) -> None:
+    """(pool, run, why): scheduled instances nobody looked at hear why, if they were told nothing; None means any."""
+    execute(
+        "ledger/sql/hold_rest.sql",
+        using=using,
+        pools=[r[0] for r in reasons],
+        runs=[r[1] for r in reasons],
+        reasons=[r[2] for r in reasons],
+    )
+
+
 def finish_tasks(
     *, outcomes: Sequence[Outcome], now: datetime, using: str = "default"
 ) -> set[tuple[UUID, int]]:

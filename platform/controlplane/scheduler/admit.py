@@ -13,7 +13,8 @@ from controlplane.foundation.db import execute
 from controlplane.ledger import transitions
 from domain.capacity import HeldReason, PoolUse, ReadyTask, admit
 
-BATCH = 1024
+BATCH = 128
+"""How many one look weighs. Small: after every end a look is taken, and most of a long queue cannot go yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,16 @@ class _Full:
     pools: set[str] = field(default_factory=set)
     runs: set[UUID] = field(default_factory=set)
     tasks: set[tuple[str, str, UUID | None]] = field(default_factory=set)
+    reasons: dict[tuple[str | None, UUID | None], str] = field(default_factory=dict)
+    """(pool, run) -> what to tell those that were passed over; None means any."""
 
     def learn(self, task: ReadyTask[UUID, UUID], reason: HeldReason, pools: Mapping[str, PoolUse]) -> None:
         if reason.code == "run_full":
             self.runs.add(task.run_id)
+            self.reasons[None, task.run_id] = str(reason)[:500]
         elif reason.code == "pool_unknown" or (reason.code == "pool_full" and not pools[task.pool].free):
             self.pools.add(task.pool)
+            self.reasons[task.pool, None] = str(reason)[:500]
         elif reason.code == "run_task_full":
             self.tasks.add((task.dag_id, task.task_id, task.run_id))
         elif reason.code in ("task_full", "pool_full", "pool_too_small"):
@@ -47,8 +52,11 @@ class _Full:
         return len(self.pools) + len(self.runs) + len(self.tasks)
 
 
-def admit_and_dispatch(*, now: datetime, using: str) -> Admitted:
+def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> Admitted:
     """Read what is ready and what is taken, let `domain.capacity` decide, and write both answers.
+
+    `tell_rest`: also tell those that were passed over, unseen, what they wait for (one statement; the loop
+    asks for it once a second at most).
 
     Looks again, past what is full, while a whole batch could not go: what waits for one pool or run is never
     in the way of what does not. Each further look passes over something more, so there is a last one.
@@ -72,8 +80,18 @@ def admit_and_dispatch(*, now: datetime, using: str) -> Admitted:
         for task in ready:
             full.learn(task, answer.held[task.id], taken["pools"])
         if len(full) == known:
-            break  # the tenant's own quota: nothing else could go either
+            # The tenant's own quota: nothing else could go either.
+            full.reasons[None, None] = str(answer.held[ready[0].id])[:500]
+            break
+    if tell_rest and full.reasons:
+        _tell_rest(full, using)
     return Admitted(dispatched, held, False)
+
+
+def _tell_rest(full: _Full, using: str) -> None:
+    transitions.hold_rest(
+        reasons=[(pool, run, text) for (pool, run), text in full.reasons.items()], using=using
+    )
 
 
 def _look(full: _Full, using: str) -> list[tuple[Any, ...]]:

@@ -36,6 +36,7 @@ class SchedulerLoop:
         self._looked_at = 0.0
         self._beaten_at = 0.0
         self._resting: dict[UUID, float] = {}
+        self._told_at: dict[UUID, float] = {}
 
     def service(self) -> Service:
         """The loop as a service: woken by `work`, at the latest every second."""
@@ -62,6 +63,15 @@ class SchedulerLoop:
                 again |= self._work(tenant_id)
         return 0.0 if again else max(wait, 0.05 if self._resting else 0.0)
 
+    def _may_tell_rest(self, tenant_id: UUID) -> bool:
+        """Once a second per busy tenant: reading a long queue after each end would cost more than the work."""
+        if time.monotonic() - self._told_at.get(tenant_id, -POLL_SECONDS) < POLL_SECONDS:
+            return False
+        if len(self._told_at) > TENANTS_PER_ROUND:
+            self._told_at.clear()
+        self._told_at[tenant_id] = time.monotonic()
+        return True
+
     def _beat(self) -> None:
         """The scheduler lives, and with it the orders to parse that it hands out."""
         if time.monotonic() - self._beaten_at > BEAT_SECONDS:
@@ -85,6 +95,7 @@ class SchedulerLoop:
                 leases=self.leases,
                 executor=self.executor,
                 handlers=self.handlers,
+                tell_rest=self._may_tell_rest(tenant_id),
                 using=self.using,
             )
         except LeaseLost:

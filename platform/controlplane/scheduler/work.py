@@ -48,9 +48,18 @@ class Round:
 
 
 def work_for(
-    *, tenant_id: UUID, leases: Leases, executor: Executor, handlers: Handlers, using: str = "scheduler"
+    *,
+    tenant_id: UUID,
+    leases: Leases,
+    executor: Executor,
+    handlers: Handlers,
+    tell_rest: bool = True,
+    using: str = "scheduler",
 ) -> Round:
-    """Do the tenant's due work. Raises LeaseLost when the lease went to another scheduler."""
+    """Do the tenant's due work. Raises LeaseLost when the lease went to another scheduler.
+
+    `tell_rest`: see `scheduler.admit.admit_and_dispatch`.
+    """
     done = Round()
     with tenant_scope(tenant_id, using=using):
         now = leases.check(tenant_id)
@@ -64,7 +73,7 @@ def work_for(
         for kind, handle in handlers.items():
             for ref in items[kind]:
                 _hand_over(kind, ref, handle, now, using)
-        admitted = admit_and_dispatch(now=now, using=using)
+        admitted = admit_and_dispatch(now=now, using=using, tell_rest=tell_rest)
         done.dispatched, done.held = len(admitted.dispatched), admitted.held
         if admitted.dispatched or any(items[kind] for kind in handlers):
             executor.wake(using=using)
