@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import textwrap
@@ -56,7 +57,7 @@ class StackTenant:
         """Commit these texts (dedented) and push. `replace` removes what was pushed before."""
         if self._clone is None:
             self._folder = Path(tempfile.mkdtemp(prefix="aerodrome-clone-", dir=self.stack.data.parent))
-            self._clone = Clone(folder=self._folder / "work", url=_with_token(self.login))
+            self._clone = Clone(folder=self._folder / "work", url=with_token(self.login.git_remote, self.login.git_token))
         if replace:
             for path in self._clone.folder.iterdir():
                 if path.name != ".git":
@@ -126,10 +127,10 @@ class StackTenant:
         return self.stack.until(found, f"{run.dag_id}.{task_id} to be {states}", seconds=seconds)
 
     def log(self, run: Run, task_id: str, *, try_number: int = 1, map_index: int = -1) -> str:
-        """The text of one try's log, all its events as they are told."""
+        """One try's log: its events, and what stands beside them (exceptions) as JSON."""
         path = f"{_path(run)}/taskInstances/{task_id}/logs/{try_number}?map_index={map_index}&full_content=true"
         content = self.call("GET", path)["content"]
-        return "\n".join(str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content)
+        return "\n".join(_line(line) for line in content)
 
     def xcom(self, run: Run, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
         path = f"{_path(run)}/taskInstances/{task_id}/xcomEntries/{key}?map_index={map_index}&deserialize=true"
@@ -146,10 +147,18 @@ class StackTenant:
             return list(cursor.fetchall())
 
 
+def _line(line: Any) -> str:
+    if not isinstance(line, dict):
+        return str(line)
+    beside = {key: value for key, value in line.items() if key not in ("event", "timestamp", "level", "logger")}
+    return f"{line.get('event', '')} {json.dumps(beside)}" if beside else str(line.get("event", ""))
+
+
 def _path(run: Run) -> str:
     return f"/dags/{quote(run.dag_id)}/dagRuns/{quote(run.run_id)}"
 
 
-def _with_token(login: DemoTenant) -> str:
-    parts = urlsplit(login.git_remote)
-    return urlunsplit(parts._replace(netloc=f"git:{login.git_token}@{parts.netloc.rpartition('@')[2]}"))
+def with_token(remote: str, token: str) -> str:
+    """The remote with a token in its address."""
+    parts = urlsplit(remote)
+    return urlunsplit(parts._replace(netloc=f"git:{token}@{parts.netloc.rpartition('@')[2]}"))
