@@ -69,7 +69,8 @@ def outcome(state: str, summary: dict[str, Any]) -> Iterator[str]:
 
 
 def _dag(each: dict[str, Any]) -> str:
-    schedule = f", {each['timetable']}" if each["timetable"] else ""
+    # Airflow's own words for a DAG without a schedule are "None".
+    schedule = "" if each["timetable"] in ("", "None", None) else f", {each['timetable']}"
     return f"{each['dag_id']}  ({each['change']}, version {each['version']}{schedule})  {each['path']}"
 
 
