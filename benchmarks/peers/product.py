@@ -102,6 +102,11 @@ class Product:
     def reaped_as(self, name: str) -> str:
         return CHILD if name == ZYGOTE else name
 
+    def runtime_python(self) -> Path | None:
+        """The Python of a tenant runtime on this machine, None before the first is built."""
+        found = sorted((self.stack.data / "agent" / "runtimes").glob("*/bin/python"))
+        return found[0] if found else None
+
     def database(self) -> dict[str, object] | None:
         if not self.stack.facts["database"]["embedded"]:
             return None

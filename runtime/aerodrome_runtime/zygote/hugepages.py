@@ -1,9 +1,10 @@
 """Gather a zygote's memory in huge pages, so that its forks copy a few hundred entries instead of 27,000.
 
-Measured in pairs on a 110 MB zygote: a fork of it with one small task took 21 ms of processor before and 15 after;
-a fork of a DAG zygote below it 15.7 and 13.6. Most of the rest is copying the 2,500 pages that the child's
-reference counts touch. MADV_COLLAPSE (Linux 6.1, madvise(2)) acts on
-what is mapped now, whatever `transparent_hugepage/enabled` says; where it is missing nothing happens.
+Measured on a 110 MB zygote: a fork of it with one small task took 17 to 21 ms of processor before and 13 to 15
+after; a fork of a DAG zygote below it only a few percent less, for what that one wrote is in small pages again.
+Most of the rest is copying the 2,500 pages that the child's reference counts touch. MADV_COLLAPSE (Linux 6.1,
+madvise(2)) acts on what is mapped now, whatever `transparent_hugepage/enabled` says; where it is missing nothing
+happens.
 """
 
 from __future__ import annotations
