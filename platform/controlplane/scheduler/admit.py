@@ -14,7 +14,11 @@ from controlplane.ledger import transitions
 from domain.capacity import HeldReason, PoolUse, ReadyTask, admit
 
 BATCH = 128
-"""How many one look weighs. Small: after every end a look is taken, and most of a long queue cannot go yet."""
+"""How many one look weighs."""
+QUICK = 24
+"""How many the first look weighs when nobody has to be told why he waits: after most ends few can go."""
+MOST = 1024
+"""How many one transaction dispatches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,18 @@ class Admitted:
     dispatched: list[tuple[UUID, int]]
     held: int
     more: bool
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Pools and counts as `domain.capacity.admit` takes them."""
+
+    pools: dict[str, PoolUse] = field(default_factory=dict)
+    run_active: Counter[UUID] = field(default_factory=Counter)
+    run_limits: dict[UUID, int] = field(default_factory=dict)
+    task_active: Counter[tuple[str, str]] = field(default_factory=Counter)
+    run_task_active: Counter[tuple[UUID, str]] = field(default_factory=Counter)
+    tenant_free: int | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +64,11 @@ class _Full:
         elif reason.code in ("task_full", "pool_full", "pool_too_small"):
             self.tasks.add((task.dag_id, task.task_id, None))
 
+    def seed(self, taken: _Taken) -> None:
+        """What is full before anybody asks: then nobody there needs to be read."""
+        self.runs.update(run for run, most in taken.run_limits.items() if taken.run_active[run] >= most)
+        self.pools.update(name for name, pool in taken.pools.items() if pool.free == 0)
+
     def __len__(self) -> int:
         return len(self.pools) + len(self.runs) + len(self.tasks)
 
@@ -63,29 +84,41 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
     """
     full = _Full()
     dispatched: list[tuple[UUID, int]] = []
-    held = 0
-    while rows := _look(full, using):
+    held: set[UUID] = set()
+    size = BATCH if tell_rest else min(QUICK, BATCH)
+    while len(dispatched) < MOST:
         taken = _taken(using)
+        if not tell_rest:
+            full.seed(taken)
+        rows = _look(full, size, using)
         ready = [_ready(row) for row in rows]
-        answer = admit(ready=ready, **taken)
+        answer = admit(
+            ready=ready,
+            pools=taken.pools,
+            run_active=taken.run_active,
+            task_active=taken.task_active,
+            run_task_active=taken.run_task_active,
+            tenant_free=taken.tenant_free,
+        )
         if answer.admitted:
             dispatched += transitions.dispatch_tasks(ids=answer.admitted, now=now, using=using)
         _tell(rows, answer.held, using)
-        held += len(answer.held)
-        if len(rows) < BATCH:
-            return Admitted(dispatched, held, False)
+        held.update(answer.held)
+        if len(rows) < size:
+            break
+        size = BATCH
         if answer.admitted:
-            return Admitted(dispatched, held, True)
+            continue
         known = len(full)
         for task in ready:
-            full.learn(task, answer.held[task.id], taken["pools"])
+            full.learn(task, answer.held[task.id], taken.pools)
         if len(full) == known:
             # The tenant's own quota: nothing else could go either.
             full.reasons[None, None] = str(answer.held[ready[0].id])[:500]
             break
     if tell_rest and full.reasons:
         _tell_rest(full, using)
-    return Admitted(dispatched, held, False)
+    return Admitted(dispatched, len(held.difference(row[0] for row in dispatched)), len(dispatched) >= MOST)
 
 
 def _tell_rest(full: _Full, using: str) -> None:
@@ -94,12 +127,12 @@ def _tell_rest(full: _Full, using: str) -> None:
     )
 
 
-def _look(full: _Full, using: str) -> list[tuple[Any, ...]]:
+def _look(full: _Full, size: int, using: str) -> list[tuple[Any, ...]]:
     tasks = list(full.tasks)
     return execute(
         "ledger/sql/list_ready.sql",
         using=using,
-        batch=BATCH,
+        batch=size,
         pools=list(full.pools),
         runs=list(full.runs),
         task_dags=[t[0] for t in tasks],
@@ -132,36 +165,27 @@ def _ready(row: tuple[Any, ...]) -> ReadyTask[UUID, UUID]:
     )
 
 
-def _taken(using: str) -> dict[str, Any]:
-    """Pools and counts as `domain.capacity.admit` takes them, from two bounded statements."""
+def _taken(using: str) -> _Taken:
+    """From two bounded statements."""
+    out = _Taken()
     occupied: Counter[str] = Counter()
     deferred: Counter[str] = Counter()
-    run_active: Counter[UUID] = Counter()
-    task_active: Counter[tuple[str, str]] = Counter()
-    run_task_active: Counter[tuple[UUID, str]] = Counter()
     total = 0
-    for pool, dag_id, run, task_id, is_deferred, count, slots in execute(
+    for pool, dag_id, run, task_id, is_deferred, count, slots, most in execute(
         "ledger/sql/count_active.sql", using=using
     ):
-        task_active[dag_id, task_id] += count
-        run_task_active[run, task_id] += count
+        out.task_active[dag_id, task_id] += count
+        out.run_task_active[run, task_id] += count
+        out.run_limits[run] = most
         if is_deferred:
             deferred[pool] += slots
             continue
         occupied[pool] += slots
-        run_active[run] += count
+        out.run_active[run] += count
         total += count
-    limit = None
-    pools: dict[str, PoolUse] = {}
     for name, slots, include_deferred, tenant_limit in execute("scheduler/sql/read_pools.sql", using=using):
-        limit = tenant_limit
-        pools[name] = PoolUse(
+        out.tenant_free = max(tenant_limit - total, 0)
+        out.pools[name] = PoolUse(
             slots=slots, occupied=occupied[name], deferred=deferred[name], include_deferred=include_deferred
         )
-    return {
-        "pools": pools,
-        "run_active": run_active,
-        "task_active": task_active,
-        "run_task_active": run_task_active,
-        "tenant_free": None if limit is None else max(limit - total, 0),
-    }
+    return out

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from controlplane.executors.local import LocalExecutor
 from controlplane.ledger.models.pool import Pool
 from controlplane.scheduler import admit
+from controlplane.scheduler.work import work_for
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import invariants, specs
@@ -88,3 +90,26 @@ def test_the_tenants_own_quota_ends_the_look(tenant: Tenant) -> None:
     walk = _flood(tenant)
     done = walk.schedule()
     assert (done.dispatched, done.held) == (3, 4)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_quick_look_gives_the_same_as_a_long_one(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    """Only who is told what he waits for differs; an endless pool is never taken for a full one."""
+    monkeypatch.setattr(admit, "QUICK", 1)
+    with tenant_scope(tenant.id):
+        Pool(tenant=tenant, name="endless", slots=-1).save()
+    walk = _flood(tenant, dag={"max_active_tasks": 2}, pool="endless")
+    given = []
+    for _ in range(2):
+        walk.leases.take(tenant.id)
+        work_for(
+            tenant_id=tenant.id,
+            leases=walk.leases,
+            executor=LocalExecutor(),
+            handlers={},
+            tell_rest=not quick,
+        )
+        given.append(_given(walk))
+    assert given == [["light", "t00", "t01"], []]
