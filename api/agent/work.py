@@ -16,7 +16,7 @@ from django.db import DatabaseError, DataError, InterfaceError
 from api.agent.wiring import PAYLOADS
 from controlplane.execution import logs, report, tokens
 from controlplane.executors.agents import beat_agent, current_agent, register_agent
-from controlplane.executors.local import AgentRef, claim_other, claim_tasks, waiting_tenants
+from controlplane.executors.local import CHANNEL, AgentRef, claim_other, claim_tasks, waiting_tenants
 from controlplane.foundation.clock import utc_now
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import notify
@@ -46,6 +46,8 @@ THIN = "scheduler"
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 10.0
 QUANTUM = 4
+MOST_OTHER = 1
+"""How many parses and builds of one tenant are given out at once."""
 REFRESH_SECONDS = 150.0
 _credits: dict[str, dict[UUID, float]] = {}
 """What tenants that were passed over have earned, per kind of work (`domain.fairness`)."""
@@ -67,7 +69,11 @@ def claim(message: Claim) -> Claimed:
     waiting: defaultdict[str, dict[UUID, int]] = defaultdict(dict)
     active: defaultdict[str, dict[UUID, int]] = defaultdict(dict)
     for tenant_id, kind, count, running in waiting_tenants(using=THIN):
-        waiting[kind][tenant_id], active[kind][tenant_id] = count, running
+        if kind == "other":
+            # One after another: a file that never loads, or a long build, holds up its own tenant only.
+            count = min(count, MOST_OTHER - running)
+        if count > 0:
+            waiting[kind][tenant_id], active[kind][tenant_id] = count, running
     out: list[Workload] = []
     for kind, room in (("task", message.slots), ("other", message.parse_slots)):
         while room > 0 and waiting[kind]:
@@ -82,8 +88,11 @@ def claim(message: Claim) -> Claimed:
             if len(turns) == 1:
                 turns = [type(turns[0])(turns[0].tenant, room)]
             for turn in turns:
+                most = min(room, turn.allowance)
+                if kind == "other":
+                    most = min(most, waiting[kind][turn.tenant])
                 try:
-                    got = _claim(kind, turn.tenant, agent, min(room, turn.allowance))
+                    got = _claim(kind, turn.tenant, agent, most)
                 except (DatabaseError, InterfaceError):
                     if not out:
                         raise
@@ -151,6 +160,8 @@ def _apply(tenant_id: UUID, reports: list[Report]) -> list[Verdict]:
     """One transaction, or, when the database cannot take a value in one of them, one each."""
     try:
         with tenant_scope(tenant_id):
+            if any(op.kind in ("parsed", "built") for one in reports for op in one.operations):
+                notify(CHANNEL)  # the tenant's next parse or build may be given out
             return report.apply(reports=reports, now=utc_now())
     except (DataError, ValueError) as error:
         if len(reports) > 1:

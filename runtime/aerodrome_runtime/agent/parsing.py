@@ -40,11 +40,12 @@ class Parsers:
         self._zygotes = zygotes
         self._confinement = confinement
         self._runtimes = runtimes
-        self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def run(self, *, order: ParseOrder, tenant: str) -> ParseReport:
         """Parse every file of the order. Never raises for what the bundle does."""
         started = time.monotonic()
+        # Of this order alone: files that never load hold up their own bundle, nobody else's.
+        at_once = asyncio.Semaphore(AT_ONCE)
 
         def report(files: list[FileParse], failure: str | None) -> ParseReport:
             return ParseReport(
@@ -63,14 +64,24 @@ class Parsers:
         try:
             paths = order.paths
             if not paths:
-                told = await self._child(order=order, runtime=runtime, bundle=bundle, path="", tenant=tenant)
+                async with at_once:
+                    told = await self._child(
+                        order=order, runtime=runtime, bundle=bundle, path="", tenant=tenant
+                    )
                 try:
                     paths = msgspec.msgpack.decode(told.result, type=list[str])
                 except msgspec.DecodeError:
                     return report([], f"the bundle could not be searched: {_how(told)}")
             files = await asyncio.gather(
                 *(
-                    self._file(order=order, runtime=runtime, bundle=bundle, path=path, tenant=tenant)
+                    self._file(
+                        order=order,
+                        runtime=runtime,
+                        bundle=bundle,
+                        path=path,
+                        tenant=tenant,
+                        at_once=at_once,
+                    )
                     for path in paths
                 )
             )
@@ -81,10 +92,18 @@ class Parsers:
             self._bundles.release(order.bundle_digest)
 
     async def _file(
-        self, *, order: ParseOrder, runtime: Runtime, bundle: Path, path: str, tenant: str
+        self,
+        *,
+        order: ParseOrder,
+        runtime: Runtime,
+        bundle: Path,
+        path: str,
+        tenant: str,
+        at_once: asyncio.Semaphore,
     ) -> FileParse:
-        started = time.monotonic()
-        told = await self._child(order=order, runtime=runtime, bundle=bundle, path=path, tenant=tenant)
+        async with at_once:
+            started = time.monotonic()
+            told = await self._child(order=order, runtime=runtime, bundle=bundle, path=path, tenant=tenant)
         if told.exited.exit_code == 0 and not told.excess:
             try:
                 parsed = msgspec.msgpack.decode(told.result, type=FileParse)
@@ -110,39 +129,38 @@ class Parsers:
     async def _child(
         self, *, order: ParseOrder, runtime: Runtime, bundle: Path, path: str, tenant: str
     ) -> Told:
-        async with self._at_once:
-            link = await self._zygotes.link(runtime)
-            confined = self._confinement.prepare(
-                runtime=runtime,
-                bundle=bundle,
-                limits=Limits(memory_bytes=order.memory_bytes, processes=PROCESSES),
-                network="none",
-            )
-            try:
-                told = await run_parse_child(
-                    link=link,
-                    order=Fork(
-                        id=0,
-                        role="parse",
-                        place=Place(
-                            bundle_path=str(bundle), dag_rel_path=path, runtime_path=str(runtime.path)
-                        ),
-                        jail=confined.jail,
-                        title=f"aerodrome-parse {tenant}",
-                        environment=confined.environment,
-                        seconds=order.file_timeout_seconds,
+        link = await self._zygotes.link(runtime)
+        confined = self._confinement.prepare(
+            runtime=runtime,
+            bundle=bundle,
+            limits=Limits(memory_bytes=order.memory_bytes, processes=PROCESSES),
+            network="none",
+        )
+        try:
+            told = await run_parse_child(
+                link=link,
+                order=Fork(
+                    id=0,
+                    role="parse",
+                    place=Place(
+                        bundle_path=str(bundle), dag_rel_path=path, runtime_path=str(runtime.path)
                     ),
-                    output_bytes=order.output_bytes,
-                    seconds=order.file_timeout_seconds + HARD_SECONDS,
-                )
-                if self._confinement.memory_killed(confined):
-                    told = Told(b"", told.printed, told.exited, told.excess, False, "memory")
-            except BaseException:
-                self._confinement.clear(confined, orderly=False)
-                raise
-            orderly = told.exited.exit_code is not None or told.exited.signal is not None
-            self._confinement.clear(confined, orderly=orderly)
-            return told
+                    jail=confined.jail,
+                    title=f"aerodrome-parse {tenant}",
+                    environment=confined.environment,
+                    seconds=order.file_timeout_seconds,
+                ),
+                output_bytes=order.output_bytes,
+                seconds=order.file_timeout_seconds + HARD_SECONDS,
+            )
+            if self._confinement.memory_killed(confined):
+                told = Told(b"", told.printed, told.exited, told.excess, False, "memory")
+        except BaseException:
+            self._confinement.clear(confined, orderly=False)
+            raise
+        orderly = told.exited.exit_code is not None or told.exited.signal is not None
+        self._confinement.clear(confined, orderly=orderly)
+        return told
 
 
 def _failure(told: Told, order: ParseOrder) -> tuple[str, str]:

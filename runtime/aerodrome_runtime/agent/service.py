@@ -37,7 +37,8 @@ from taskwire.workload import Workload
 
 log = logging.getLogger("aerodrome.agent")
 USER_AGENT = "aerodrome-agent/0.1"
-PARSE_SLOTS = 1
+PARSE_SLOTS = 4
+"""Parses and builds at once. The gateway gives one tenant one of them at a time."""
 DRAIN_SECONDS = 10.0
 """How long running tasks may go on when the agent is told to end: their tries are not ours to waste."""
 STOP_SECONDS = 12.0
