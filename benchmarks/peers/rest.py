@@ -63,7 +63,9 @@ class Rest:
         answer = self.call("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", body)
         return str(answer["dag_run_id"])
 
-    def wait_run(self, dag_id: str, run_id: str, *, seconds: float) -> dict[str, Any]:
+    def wait_run(
+        self, dag_id: str, run_id: str, *, seconds: float, poll_seconds: float = POLL_SECONDS
+    ) -> dict[str, Any]:
         """The run once it is over. Raises ``RunTookTooLong``."""
         deadline = time.monotonic() + seconds
         path = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"
@@ -73,7 +75,7 @@ class Rest:
                 return run
             if time.monotonic() > deadline:
                 raise RunTookTooLong(f"run {run_id} of {dag_id} is {run['state']} after {seconds:.0f} s")
-            time.sleep(POLL_SECONDS)
+            time.sleep(poll_seconds)
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """All task instances of a run."""
