@@ -19,10 +19,9 @@ def _connections(stack: Stack) -> int:
 
 
 def _servers(stack: Stack) -> set[int]:
-    """All of the stack without the database's own and without the agent's children, which come and go."""
-    supervisor = int(stack.status()["supervisor_pid"])
-    others = (pid for name in ("postgres", "agent") for pid in descendants(stack.pid(name)))
-    return set(descendants(supervisor)) - set(others)
+    """The control plane's processes with their children."""
+    roots = {stack.pid(name) for name in ("web", "gateway", "scheduler", "valkey", "agent")}
+    return roots | {pid for name in ("web", "gateway", "scheduler") for pid in descendants(stack.pid(name))}
 
 
 def test_fifty_idle_tenants_add_no_process_and_no_connection(stack: Stack) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import textwrap
 from dataclasses import dataclass, field
@@ -53,15 +52,11 @@ class StackTenant:
         """One call of the tenant's API, below `/api/v2`."""
         return self.door.call(method, f"{self.login.api_path}{path}", body)
 
-    def push(self, files: dict[str, str], *, replace: bool = False) -> Done:
-        """Commit these texts (dedented) and push. `replace` removes what was pushed before."""
+    def push(self, files: dict[str, str]) -> Done:
+        """Commit these texts (dedented) and push."""
         if self._clone is None:
             self._folder = Path(tempfile.mkdtemp(prefix="aerodrome-clone-", dir=self.stack.data.parent))
             self._clone = Clone(folder=self._folder / "work", url=with_token(self.login.git_remote, self.login.git_token))
-        if replace:
-            for path in self._clone.folder.iterdir():
-                if path.name != ".git":
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
         self._clone.commit({path: textwrap.dedent(text).encode() for path, text in files.items()})
         return self._clone.push()
 
