@@ -180,7 +180,7 @@ def _first_line(tenant: Tenant, since: int) -> float:
     run = tenant.rest.wait_run(DAG, run_id, seconds=RUN_SECONDS)
     if run["state"] != "success":
         raise RuntimeError(f"run {run_id} ended as {run['state']}")
-    return (tenant.rest.returned(DAG, run_id, "first") - since) / 1e9
+    return (int(tenant.rest.returned(DAG, run_id, "first")) - since) / 1e9
 
 
 def _told(one: Told) -> Told:

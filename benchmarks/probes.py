@@ -16,7 +16,10 @@ def main(argv: list[str]) -> int:
     options = parser("probes", __doc__ or "", rounds=3, peers=("none",)).parse_args(argv)
     seconds = QUICK_SECONDS if options.quick else SECONDS
     report = Report("probes", read_machine())
-    one, eight, forks, sizes = [], [], [], []
+    one: list[float] = []
+    eight: list[float] = []
+    forks: list[float] = []
+    sizes: list[float] = []
     with open_product() as product:
         database, python = product.database(), product.runtime_python()
         for _ in range(rounds_of(options)):

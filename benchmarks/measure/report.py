@@ -12,6 +12,7 @@ from benchmarks.measure.machine import Machine
 from benchmarks.measure.statistics import ratios, spread
 
 OURS = "aerodrome"
+FILE_COLUMNS = 160
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Report:
         from rich.table import Table
 
         console = Console(highlight=False, soft_wrap=True)
+        if not console.is_terminal:
+            console = Console(highlight=False, soft_wrap=True, width=FILE_COLUMNS)
         console.print(f"\n[bold]{self.name}[/]: {self.machine.line}")
         if self.machine.warning:
             console.print(f"[yellow]{self.machine.warning}[/]")
