@@ -19,7 +19,11 @@ def test_the_demo_ends_as_its_examples_say() -> None:
         Path(room).chmod(0o711)
         data, told = Path(room) / "data", Path(room) / "demo.json"
         furnish_base(runtimes=data / "agent" / "runtimes")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AERODROME_", "DJANGO_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AERODROME_", "DJANGO_"))
+        }
         done = subprocess.run(
             [sys.executable, "-P", "-m", "launcher", "demo", "--exit", "--json", str(told)],
             cwd=CHECKOUT,

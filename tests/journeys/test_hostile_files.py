@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.support.stack import Stack
 from tests.support.stack_tenant import StackTenant
 
@@ -36,7 +38,9 @@ def test_hostile_files_hurt_only_themselves(stack: Stack, tenant: StackTenant) -
     pushed = tenant.push({**files, "dags/good.py": GOOD})
     assert pushed.status == 0, pushed.said
     tenant.until_listed("good")
-    errors = {error["filename"].rsplit("/", 1)[-1].removesuffix(".py"): error for error in tenant.import_errors()}
+    errors = {
+        error["filename"].rsplit("/", 1)[-1].removesuffix(".py"): error for error in tenant.import_errors()
+    }
     assert set(errors) == set(HOSTILE) - {"kills"}, "it found nobody to kill and loaded"
     for error in errors.values():
         assert error["stack_trace"].strip()
@@ -47,17 +51,27 @@ def test_hostile_files_hurt_only_themselves(stack: Stack, tenant: StackTenant) -
     assert processes == {name: stack.pid(name) for name in processes}, "no process of ours was hurt"
 
 
+ENDLESS = MENTION + "    while True:\n        pass\n"
+
+
 def test_an_endless_file_does_not_hold_another_tenants_push(stack: Stack, tenant: StackTenant) -> None:
     """While the endless file still uses up its time, the other tenant's push is over."""
     other = stack.sign_up()
-    endless = MENTION + "    while True:\n        pass\n"
     with ThreadPoolExecutor(1) as beside:
-        pushing = beside.submit(tenant.push, {"dags/endless.py": endless, "dags/good.py": GOOD})
+        pushing = beside.submit(tenant.push, {"dags/endless.py": ENDLESS, "dags/good.py": GOOD})
         stack.until(lambda: tenant.rows("SELECT id FROM bundle_version"), "the endless file to be received")
         pushed = other.push({"dags/good.py": GOOD})
         assert "1 DAG deployed." in pushed.remote, pushed.said
         assert tenant.import_errors() == [], "the endless file has not used up its time yet"
-        pushing.result()
+        assert any(line.startswith("Still working") for line in pushing.result().remote)
+
+
+@pytest.mark.heavy
+def test_an_endless_file_is_told_and_the_good_one_beside_it_deployed(
+    stack: Stack, tenant: StackTenant
+) -> None:
+    tenant.push({"dags/endless.py": ENDLESS, "dags/good.py": GOOD})
     tenant.until_listed("good")
     (error,) = stack.until(tenant.import_errors, "the endless file to be told")
+    assert error["filename"] == "dags/endless.py"
     assert "time" in error["stack_trace"].lower()

@@ -12,13 +12,12 @@ import pytest
 
 from tests.support.processes import processes_named
 from tests.support.stack import Stack
-from tests.support.stack_tenant import StackTenant
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="attempts have uids and mounts of their own only when the agent is root"
 )
 
-PROWLER = r'''
+PROWLER = r"""
     import os
     import socket
     import subprocess
@@ -93,7 +92,7 @@ PROWLER = r'''
 
 
     prowler()
-'''
+"""
 NEIGHBOUR = """
     from airflow.sdk import dag, task
 
@@ -139,7 +138,8 @@ def findings(_shared_stack: Stack) -> Iterator[Findings]:
             "neighbour's DAG": str(data / "agent" / "bundles" / digest / "dags" / "neighbour.py"),
         },
         "folders": {
-            name: str(data / name) for name in ("store", "git", "secrets", "run", "logs", "postgres", "agent/spool")
+            name: str(data / name)
+            for name in ("store", "git", "secrets", "run", "logs", "postgres", "agent/spool")
         }
         | {"neighbour": str(data / "agent" / "bundles" / digest)},
         "pids": {name: stack.pid(name) for name in ("agent", "web", "gateway", "scheduler")},
@@ -154,7 +154,9 @@ def findings(_shared_stack: Stack) -> Iterator[Findings]:
     yield Findings(stack, tenant.xcom(run, "prowls"), tenant.xcom(run, "tells_what_it_has"), asked)
 
 
-@pytest.mark.parametrize("kind", ["socket", "abstract", "file", "folder", "process", "signal", "port", "written"])
+@pytest.mark.parametrize(
+    "kind", ["socket", "abstract", "file", "folder", "process", "signal", "port", "written"]
+)
 def test_a_task_finds_no_way_out(findings: Findings, kind: str) -> None:
     tried = {name: said for name, said in findings.prowls.items() if name.startswith(f"{kind} ")}
     assert tried
@@ -172,7 +174,11 @@ def test_a_task_holds_no_secret(findings: Findings) -> None:
     assert [secret[:6] for secret in secrets if secret in held] == []
     assert "eyJ" not in held, "the token of its try stays with the agent"
     assert findings.has["uid"] >= 1000
-    strange = [fd for fd in findings.has["fds"] if not fd.startswith(("pipe:", "socket:", "/dev/", "/proc/", "anon_"))]
+    strange = [
+        fd
+        for fd in findings.has["fds"]
+        if not fd.startswith(("pipe:", "socket:", "/dev/", "/proc/", "anon_"))
+    ]
     assert strange == []
     assert len([fd for fd in findings.has["fds"] if fd.startswith("socket:")]) <= 2
 

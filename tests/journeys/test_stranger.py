@@ -43,7 +43,9 @@ def scene(_shared_stack: Stack) -> Scene:
     owner, stranger = _shared_stack.sign_up(), _shared_stack.sign_up()
     owner.deploy({"dags/private.py": DAG}, "private")
     owner.call("POST", "/variables", {"key": "colour", "value": "private red"})
-    owner.call("POST", "/connections", {"connection_id": "store", "conn_type": "http", "host": "private.example"})
+    owner.call(
+        "POST", "/connections", {"connection_id": "store", "conn_type": "http", "host": "private.example"}
+    )
     owner.call("POST", "/pools", {"name": "narrow", "slots": 1})
     run = owner.trigger("private")
     assert owner.until_over(run) == ["success"]

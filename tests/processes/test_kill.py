@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -53,9 +54,8 @@ def _first(agent: int, title: bytes) -> Callable[[], int]:
     def found() -> int:
         for pid in descendants(agent):
             try:
-                with open(f"/proc/{pid}/cmdline", "rb") as line:
-                    if line.read().startswith(title):
-                        return pid
+                if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(title):
+                    return pid
             except OSError:
                 continue
         return 0

@@ -9,19 +9,26 @@ from pathlib import Path
 from tests.support.built_runtime import build_test_runtime
 
 
-def furnish_base(*, runtimes: Path) -> Path:
+def furnish_base(*, runtimes: Path, links: bool = True) -> Path:
     """Put the locked base into an agent's `runtimes` folder, under the name its builder looks for.
 
-    Hard links where that is possible: the builder replaces files and never writes into one.
+    With `links` hard ones where that is possible: the builder replaces files and never writes into one.
     """
     base = _base()
     place = runtimes / base.name
     runtimes.mkdir(parents=True, exist_ok=True)
-    linked = subprocess.run(["cp", "-al", str(base), str(place)], capture_output=True, check=False)
-    if linked.returncode != 0:
+    if links:
+        linked = subprocess.run(["cp", "-al", str(base), str(place)], capture_output=True, check=False)
+        if linked.returncode == 0:
+            return place
         subprocess.run(["rm", "-rf", str(place)], check=True)
-        subprocess.run(["cp", "-a", str(base), str(place)], check=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(place)], check=True)
     return place
+
+
+def furnished_python() -> Path:
+    """The interpreter that a furnished base will start, wherever it is linked from."""
+    return (_base() / "bin" / "python").resolve()
 
 
 def _base() -> Path:

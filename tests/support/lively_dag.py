@@ -10,7 +10,7 @@ from typing import Any
 from tests.support.stack_tenant import Run, StackTenant
 
 FILES = {
-    "dags/lively.py": '''
+    "dags/lively.py": """
         import time
 
         from airflow.sdk import dag, task
@@ -50,7 +50,7 @@ FILES = {
 
 
         lively()
-    ''',
+    """,
 }
 """The bundle; its DAG is `lively`."""
 

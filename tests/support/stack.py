@@ -165,10 +165,13 @@ def started_stack(*, data: Path | None = None, **variables: str) -> Iterator[Sta
 
 
 def _supervise(data: Path, log: Path, variables: dict[str, str]) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AERODROME_", "DJANGO_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AERODROME_", "DJANGO_"))
+    }
     environment = kept | {
         "AERODROME_DATA": str(data),
         "AERODROME_AGENT_SLOTS": "4",
+        "AERODROME_PUSH_WAIT_SECONDS": "10",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": f"{CHECKOUT / 'platform'}:{CHECKOUT}",
         **variables,

@@ -56,7 +56,9 @@ class StackTenant:
         """Commit these texts (dedented) and push."""
         if self._clone is None:
             self._folder = Path(tempfile.mkdtemp(prefix="aerodrome-clone-", dir=self.stack.data.parent))
-            self._clone = Clone(folder=self._folder / "work", url=with_token(self.login.git_remote, self.login.git_token))
+            self._clone = Clone(
+                folder=self._folder / "work", url=with_token(self.login.git_remote, self.login.git_token)
+            )
         self._clone.commit({path: textwrap.dedent(text).encode() for path, text in files.items()})
         return self._clone.push()
 
@@ -72,7 +74,9 @@ class StackTenant:
 
     def until_listed(self, *dag_ids: str, seconds: float = 90.0) -> None:
         wanted = set(dag_ids)
-        self.stack.until(lambda: wanted <= set(self.dags()), f"{sorted(wanted)} to be listed", seconds=seconds)
+        self.stack.until(
+            lambda: wanted <= set(self.dags()), f"{sorted(wanted)} to be listed", seconds=seconds
+        )
 
     def import_errors(self) -> list[dict[str, Any]]:
         return list(self.call("GET", "/importErrors")["import_errors"])
@@ -123,12 +127,16 @@ class StackTenant:
 
     def log(self, run: Run, task_id: str, *, try_number: int = 1, map_index: int = -1) -> str:
         """One try's log: its events, and what stands beside them (exceptions) as JSON."""
-        path = f"{_path(run)}/taskInstances/{task_id}/logs/{try_number}?map_index={map_index}&full_content=true"
+        path = (
+            f"{_path(run)}/taskInstances/{task_id}/logs/{try_number}?map_index={map_index}&full_content=true"
+        )
         content = self.call("GET", path)["content"]
         return "\n".join(_line(line) for line in content)
 
     def xcom(self, run: Run, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
-        path = f"{_path(run)}/taskInstances/{task_id}/xcomEntries/{key}?map_index={map_index}&deserialize=true"
+        path = (
+            f"{_path(run)}/taskInstances/{task_id}/xcomEntries/{key}?map_index={map_index}&deserialize=true"
+        )
         return self.call("GET", path)["value"]
 
     def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -145,7 +153,9 @@ class StackTenant:
 def _line(line: Any) -> str:
     if not isinstance(line, dict):
         return str(line)
-    beside = {key: value for key, value in line.items() if key not in ("event", "timestamp", "level", "logger")}
+    beside = {
+        key: value for key, value in line.items() if key not in ("event", "timestamp", "level", "logger")
+    }
     return f"{line.get('event', '')} {json.dumps(beside)}" if beside else str(line.get("event", ""))
 
 

@@ -142,9 +142,7 @@ class Parsers:
                 order=Fork(
                     id=0,
                     role="parse",
-                    place=Place(
-                        bundle_path=str(bundle), dag_rel_path=path, runtime_path=str(runtime.path)
-                    ),
+                    place=Place(bundle_path=str(bundle), dag_rel_path=path, runtime_path=str(runtime.path)),
                     jail=confined.jail,
                     title=f"aerodrome-parse {tenant}",
                     environment=confined.environment,
