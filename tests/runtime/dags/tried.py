@@ -1,7 +1,6 @@
 """Every way a task can end, one task each."""
 # ruff: noqa: PTH110, PTH111, PTH123, PTH208
 
-
 import os
 import signal
 import subprocess
