@@ -1,4 +1,7 @@
-"""Logs to storage while tasks run: a batch of segments about every 150 ms, and at once when a log ends."""
+"""Logs to storage while tasks run: a batch of segments about every 150 ms, of all logs that have something new.
+
+A log that ends waits for its batch too: a request of its own for every short task is 1.5 ms of processor.
+"""
 
 from __future__ import annotations
 
@@ -44,15 +47,15 @@ class Shipper:
         task_log.on_data = self._wake.set
 
     def finish(self, *, id: str, epoch: int) -> asyncio.Event:
-        """The log is complete: ship what is left now. The event is set when all of it is stored."""
+        """The log is complete: what is left goes with the next batch. The event is set when all is stored."""
         shipped = self._logs[id, epoch]
         shipped.log.closed = True
         self._wake.set()
-        self._hurry.set()
         return shipped.done
 
     async def settle(self, *, seconds: float) -> None:
         """Wait until every finished log is stored, at most so long. Called at shutdown, while `run` runs."""
+        self._hurry.set()
         events = [shipped.done.wait() for shipped in self._logs.values() if shipped.log.closed]
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
