@@ -74,7 +74,7 @@ def test_a_push_tells_what_was_accepted_and_what_is_wrong(
     assert done.status == 0, done.said
     told = "\n".join(done.remote)
     assert f"{commit[:12]} of main is recorded: 2 files" in told
-    assert "ok     good  (new, version 1, None)  dags/good.py" in told
+    assert "ok     good  (new, version 1)  dags/good.py" in told
     assert "ERROR  dags/bad.py:7: NameError: name 'x' is not defined" in told
     [bundle] = bundles(tenant)
     assert (bundle.commit_sha, bundle.branch, bundle.source, bundle.state) == (

@@ -4,13 +4,14 @@
 -- Locks: work_item rows, SKIP LOCKED; then the runs of ended task instances in id order, so that a branch that
 -- skips tasks of such a run (skip_tasks.sql) comes before all of this transaction or after it.
 -- Index: work_item_tenant. Bound: `batch` each. Rows out: (kind, ref).
-WITH taken AS (
-  DELETE FROM work_item w
-  WHERE w.id IN (
-    SELECT id FROM work_item
-    WHERE tenant_id = %(tenant)s::uuid AND due_at <= %(now)s::timestamptz AND kind <> 'plan'
-    ORDER BY due_at LIMIT %(batch)s::int FOR UPDATE SKIP LOCKED
-  ) AND w.tenant_id = %(tenant)s::uuid
+-- The pick is a materialized CTE: as a sub-select it may be run once per row, and pick others each time.
+WITH picked AS MATERIALIZED (
+  SELECT id FROM work_item
+  WHERE tenant_id = %(tenant)s::uuid AND due_at <= %(now)s::timestamptz AND kind <> 'plan'
+  ORDER BY due_at LIMIT %(batch)s::int FOR UPDATE SKIP LOCKED
+), taken AS (
+  DELETE FROM work_item w USING picked
+  WHERE w.id = picked.id AND w.tenant_id = %(tenant)s::uuid
   RETURNING w.kind, w.ref
 ), runs AS MATERIALIZED (
   SELECT r.id FROM dag_run r
