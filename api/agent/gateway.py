@@ -11,7 +11,7 @@ import hmac
 import json
 import select
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,7 +23,7 @@ from api.agent import work
 from controlplane.bundles.artefact import open_artefact
 from controlplane.executors.agents import AgentGone, WireVersionUnsupported
 from controlplane.executors.local import CHANNEL
-from controlplane.foundation.db import is_collision, listening
+from controlplane.foundation.db import ORDERS, is_collision, listening
 from taskwire import agent as words
 
 log = structlog.get_logger("gateway")
@@ -45,6 +45,10 @@ CALLS: dict[str, tuple[type, Callable[[Any], Any]]] = {
 }
 
 
+SORTS = (CHANNEL, ORDERS, "both")
+"""What a claim waits for: tasks, parse and build work, or either."""
+
+
 class Gateway:
     """The ASGI application. `token` is what agents must present."""
 
@@ -54,10 +58,10 @@ class Gateway:
         self._decoders = {kind: msgspec.msgpack.Decoder(kind) for kind, _ in CALLS.values()}
         self._claim = msgspec.msgpack.Decoder(words.Claim)
         self._encode = msgspec.msgpack.Encoder().encode
-        self._news = asyncio.Event()
-        self._heard = 0
-        self._dry: dict[tuple[str, int, bool], int] = {}
-        """How much had been heard when an agent's claim of tasks (True) or of other work left nothing behind."""
+        self._news = {sort: asyncio.Event() for sort in SORTS}
+        self._heard = dict.fromkeys(SORTS, 0)
+        self._dry: dict[tuple[str, int, str], int] = {}
+        """How much had been heard when an agent's claim of this sort left nothing behind."""
         self._listener: threading.Thread | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -102,21 +106,22 @@ class Gateway:
     async def _wait_for_work(self, message: words.Claim) -> words.Claimed:
         """Asks the database when there may be something: at news, where the last claim left some, each 5 s."""
         deadline = asyncio.get_running_loop().time() + min(message.wait_seconds, 60.0)
-        sort = (message.agent_id, message.epoch, message.slots > 0)
+        sort = "both" if message.slots and message.parse_slots else CHANNEL if message.slots else ORDERS
+        mine = (message.agent_id, message.epoch, sort)
         room = message.slots + message.parse_slots
         while True:
-            news, heard = self._news, self._heard
+            news, heard = self._news[sort], self._heard[sort]
             left = deadline - asyncio.get_running_loop().time()
-            if self._dry.get(sort) != heard or left <= 0:
+            if self._dry.get(mine) != heard or left <= 0:
                 answer: words.Claimed = await self._on_thread(work.claim, message)
                 if len(answer.workloads) < room:
-                    self._dry[sort] = heard
+                    self._dry[mine] = heard
                 if answer.workloads or left <= 0:
                     return answer
             try:
                 await asyncio.wait_for(news.wait(), min(left, LOOK_SECONDS))
             except TimeoutError:
-                self._dry.pop(sort, None)
+                self._dry.pop(mine, None)
 
     async def _on_thread(self, call: Callable[[Any], Any], message: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _once_more, call, message)
@@ -142,26 +147,28 @@ class Gateway:
                 return
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """On a thread of its own: every notification wakes all waiting claims."""
+        """On a thread of its own: a notification wakes the waiting claims of its sort."""
         while True:
             try:
-                with listening(CHANNEL, using="scheduler") as link:
+                with listening(CHANNEL, ORDERS, using="scheduler") as link:
                     # What was committed before this connection listened is news too.
                     loop.call_soon_threadsafe(self._wake)
                     while True:
                         select.select([link.fileno()], [], [], 30.0)
                         link.poll()
                         if link.notifies:
+                            channels = {notice.channel for notice in link.notifies}
                             link.notifies.clear()
-                            loop.call_soon_threadsafe(self._wake)
+                            loop.call_soon_threadsafe(self._wake, channels)
             except (DatabaseError, InterfaceError, OSError):
                 loop.call_soon_threadsafe(self._wake)
                 threading.Event().wait(0.5)
 
-    def _wake(self) -> None:
-        self._heard += 1
-        self._news.set()
-        self._news = asyncio.Event()
+    def _wake(self, channels: Collection[str] = SORTS) -> None:
+        for sort in {*channels, "both"}:
+            self._heard[sort] += 1
+            self._news[sort].set()
+            self._news[sort] = asyncio.Event()
 
 
 def _once_more(call: Callable[[Any], Any], message: Any) -> Any:

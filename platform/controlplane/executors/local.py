@@ -18,6 +18,7 @@ from controlplane.ledger.run_context import run_context
 from taskwire.workload import BundleRef, TaskWork, Workload
 
 CHANNEL = "workload"
+"""Tasks were dispatched. `foundation.db.ORDERS` is the same for parse and build work."""
 
 
 @dataclass(frozen=True, slots=True)

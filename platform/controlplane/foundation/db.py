@@ -33,6 +33,9 @@ _JSON_OIDS = frozenset({114, 3802})
 
 Row = tuple[Any, ...]
 
+ORDERS = "orders"
+"""Channel: there is parse or build work for agents."""
+
 
 class StatementUnknown(LookupError):
     """No file holds a statement of this name."""

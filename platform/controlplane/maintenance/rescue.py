@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 
 from controlplane.foundation.crashpoints import crashpoint
-from controlplane.foundation.db import execute, notify
+from controlplane.foundation.db import ORDERS, execute, notify
 from controlplane.ledger.rescue import lose_tasks
 from controlplane.ledger.transitions import hand_back_tasks
 from tenants.scope import tenant_scope
@@ -63,7 +63,7 @@ def _rescue(tenant_id: UUID, now: datetime, give_up: GiveUp, using: str) -> int:
         if lost:
             notify("work", str(tenant_id), using=using)
         if others:
-            notify("workload", "", using=using)
+            notify(ORDERS, using=using)
         crashpoint("maintenance.rescue.before_commit")
     crashpoint("maintenance.rescue.after_commit")
     for one in lost:

@@ -17,7 +17,7 @@ from django.db import OperationalError, transaction
 
 from controlplane.executors.contract import Executor
 from controlplane.foundation.crashpoints import crashpoint
-from controlplane.foundation.db import execute
+from controlplane.foundation.db import ORDERS, execute, notify
 from controlplane.ledger import transitions
 from controlplane.ledger.transitions import RunOver
 from controlplane.runs.plan import plan_due
@@ -75,8 +75,10 @@ def work_for(
                 _hand_over(kind, ref, handle, now, using)
         admitted = admit_and_dispatch(now=now, using=using, tell_rest=tell_rest)
         done.dispatched, done.held = len(admitted.dispatched), admitted.held
-        if admitted.dispatched or any(items[kind] for kind in handlers):
+        if admitted.dispatched:
             executor.wake(using=using)
+        if any(items[kind] for kind in handlers):
+            notify(ORDERS, using=using)
         done.more = admitted.more or len(rows) >= ITEMS or bool(done.runs_over)
         crashpoint("scheduler.work.before_commit")
     crashpoint("scheduler.work.after_commit")

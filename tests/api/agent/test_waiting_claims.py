@@ -10,6 +10,8 @@ import pytest
 
 from api.agent import gateway as gateways
 from api.agent.gateway import Gateway
+from controlplane.executors.local import CHANNEL
+from controlplane.foundation.db import ORDERS
 from taskwire.agent import Claim, Claimed
 from taskwire.workload import Workload
 
@@ -114,5 +116,25 @@ def test_without_news_the_database_is_asked_all_the_same(
         waiting = await _settled(gateway, _claim())
         ledger.waiting = [_work(1)]
         assert [one.id for one in (await waiting).workloads] == ["1"]
+
+    _run(steps())
+
+
+def test_news_of_tasks_wake_no_claim_of_other_work(ledger: Ledger) -> None:
+    async def steps() -> None:
+        gateway = Gateway(token="t")
+        tasks = await _settled(gateway, _claim())
+        orders = await _settled(gateway, _claim(slots=0, parse_slots=1))
+        assert ledger.asked == 2
+        gateway._wake({CHANNEL})
+        for _ in range(20):
+            await asyncio.get_running_loop().run_in_executor(gateway._threads, lambda: None)
+        assert ledger.asked == 3
+        gateway._wake({ORDERS})
+        for _ in range(20):
+            await asyncio.get_running_loop().run_in_executor(gateway._threads, lambda: None)
+        assert ledger.asked == 4
+        for waiting in (tasks, orders):
+            await _stop(waiting)
 
     _run(steps())
