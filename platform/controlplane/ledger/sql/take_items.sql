@@ -16,8 +16,9 @@ WITH picked AS MATERIALIZED (
 ), runs AS MATERIALIZED (
   SELECT r.id FROM dag_run r
   WHERE r.tenant_id = (SELECT app.tenant()) AND r.id IN (
-    SELECT ti.dag_run_id FROM taken JOIN task_instance ti ON ti.id = taken.ref
-    WHERE taken.kind = 'finished' AND ti.tenant_id = (SELECT app.tenant()))
+    SELECT (SELECT ti.dag_run_id FROM task_instance ti
+            WHERE ti.id = taken.ref AND ti.tenant_id = (SELECT app.tenant()))
+    FROM taken WHERE taken.kind = 'finished')
   ORDER BY r.id FOR NO KEY UPDATE
 )
 SELECT kind, ref FROM taken, (SELECT count(*) FROM runs) AS locked
