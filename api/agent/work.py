@@ -16,10 +16,10 @@ from django.db import DatabaseError, DataError, InterfaceError
 from api.agent.wiring import PAYLOADS
 from controlplane.execution import logs, report, tokens
 from controlplane.executors.agents import beat_agent, current_agent, register_agent
-from controlplane.executors.local import CHANNEL, AgentRef, claim_other, claim_tasks, waiting_tenants
+from controlplane.executors.local import AgentRef, claim_other, claim_tasks, waiting_tenants
 from controlplane.foundation.clock import utc_now
 from controlplane.foundation.crashpoints import crashpoint
-from controlplane.foundation.db import notify
+from controlplane.foundation.db import ORDERS, notify
 from controlplane.ledger.queries import running_tries
 from domain.fairness import credits_after, order_tenants
 from taskwire.agent import (
@@ -161,7 +161,7 @@ def _apply(tenant_id: UUID, reports: list[Report]) -> list[Verdict]:
     try:
         with tenant_scope(tenant_id):
             if any(op.kind in ("parsed", "built") for one in reports for op in one.operations):
-                notify(CHANNEL)  # the tenant's next parse or build may be given out
+                notify(ORDERS)  # the tenant's next parse or build may be given out
             return report.apply(reports=reports, now=utc_now())
     except (DataError, ValueError) as error:
         if len(reports) > 1:
