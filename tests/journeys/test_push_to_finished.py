@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from launcher.demo.http import DemoRefused
-from tests.support.stack_tenant import OVER, Run, StackTenant
+from tests.support.git_client import Clone
+from tests.support.stack import Stack
+from tests.support.stack_tenant import OVER, Run, StackTenant, with_token
 
 DAG = """
     from datetime import timedelta
@@ -38,7 +43,7 @@ def test_push_tells_and_runs(tenant: StackTenant) -> None:
     run = tenant.trigger("greets")
     assert tenant.until_over(run) == ["success"]
     assert tenant.xcom(run, "hello") == 1
-    assert "hello from version 1" in tenant.log(run, "hello")
+    tenant.until_logged("hello from version 1", run, "hello")
 
 
 def test_a_broken_file_is_named_and_the_last_good_version_runs(tenant: StackTenant) -> None:
@@ -74,6 +79,25 @@ def test_a_broken_file_is_named_and_the_last_good_version_runs(tenant: StackTena
     run = tenant.trigger("greets")
     assert tenant.until_over(run) == ["success"]
     assert tenant.xcom(run, "hello") == 3
+
+
+def test_a_push_behind_a_slow_one_of_the_same_tenant(stack: Stack, tenant: StackTenant) -> None:
+    """One parse of a tenant at a time: the second begins as soon as the first is over, and is told as well."""
+    with ThreadPoolExecutor(1) as beside:
+        slow = "    import time\n    time.sleep(3)\n" + _dag(1).lstrip("\n")
+        pushing = beside.submit(tenant.push, {"dags/greets.py": slow})
+        begun = "SELECT id FROM workload WHERE kind = 'parse' AND agent_id IS NOT NULL"
+        stack.until(lambda: tenant.rows(begun), "the slow file to be parsed")
+        clone = Clone(
+            folder=stack.data.parent / f"second-{tenant.slug}",
+            url=with_token(tenant.login.git_remote, tenant.login.git_token),
+        )
+        stack.until(lambda: clone.git("pull", "--quiet", clone.url, "main").status == 0, "the first commit")
+        clone.commit({"dags/other.py": textwrap.dedent(_dag(7, name="other")).encode()})
+        second = clone.push()
+        assert pushing.result().status == 0
+    assert any("other  (new, version 1)" in line for line in second.remote), second.said
+    tenant.until_listed("greets", "other")
 
 
 def _runs(tenant: StackTenant) -> list[dict[str, str]]:

@@ -89,8 +89,7 @@ def test_a_failure_says_what_it_was(
     )
     assert state == "failed"
     assert (died or {}).get("reason") == reason
-    log = tenant.log(run, task_id, try_number=tries)
-    assert said in log, log
+    tenant.until_logged(said, run, task_id, try_number=tries)
 
 
 def test_a_task_that_leaves_with_zero_is_a_success(ended: tuple[StackTenant, Run]) -> None:
@@ -104,7 +103,7 @@ def test_retries_are_tries_of_their_own(ended: tuple[StackTenant, Run]) -> None:
     assert tenant.states(run)["stumbles_twice"] == "success"
     assert tenant.xcom(run, "stumbles_twice") == 3
     for number in (1, 2):
-        assert f"stumbled at try {number}" in tenant.log(run, "stumbles_twice", try_number=number)
+        tenant.until_logged(f"stumbled at try {number}", run, "stumbles_twice", try_number=number)
     rows = tenant.rows(
         """SELECT ti.task_id, t.try_number, t.state FROM task_try t JOIN task_instance ti ON ti.id = t.task_instance_id
            ORDER BY 1, 2"""

@@ -48,8 +48,7 @@ def test_secrets_are_used_and_not_shown(stack: Stack, tenant: StackTenant) -> No
     assert tenant.until_over(run) == ["success"], [tenant.log(run, t) for t in ("reads", "shown")]
     assert tenant.xcom(run, "reads") == ["db.example.com", 5432, len(PASSWORD), True]
     for task_id, said in (("reads", "password *** and key ***"), ("shown", "key *** and on")):
-        log = tenant.log(run, task_id)
-        assert said in log
+        log = tenant.until_logged(said, run, task_id)
         assert PASSWORD not in log and API_KEY not in log
     shown = next(row for row in tenant.instances(run) if row["task_id"] == "shown")
     assert shown["rendered_fields"]["bash_command"] == "echo key *** and on"

@@ -133,6 +133,17 @@ class StackTenant:
         content = self.call("GET", path)["content"]
         return "\n".join(_line(line) for line in content)
 
+    def until_logged(
+        self, said: str, run: Run, task_id: str, *, try_number: int = 1, map_index: int = -1
+    ) -> str:
+        """The log, once it holds `said`: a log's last lines are stored a moment after the state."""
+
+        def text() -> str:
+            log = self.log(run, task_id, try_number=try_number, map_index=map_index)
+            return log if said in log else ""
+
+        return self.stack.until(text, f"{said!r} in the log of {task_id}, try {try_number}", seconds=10)
+
     def xcom(self, run: Run, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
         path = (
             f"{_path(run)}/taskInstances/{task_id}/xcomEntries/{key}?map_index={map_index}&deserialize=true"
