@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-from controlplane.foundation.crashpoints import POINTS
+from controlplane.foundation.crashpoints import LAST_WORDS, POINTS
 from launcher.demo.http import DemoRefused
-from tests.support.processes import alive, descendants
+from tests.support.processes import alive
 from tests.support.stack import Stack
 from tests.support.stack_invariants import assert_ledger_sound
 from tests.support.stack_tenant import Run, StackTenant
@@ -73,26 +73,32 @@ def walker(_shared_stack: Stack) -> StackTenant:
 
 @dataclass
 class Armed:
-    """A process that will die at a crash point. `victims` are its pid and its workers'."""
+    """A process that will die at a crash point, perhaps before its pid can be asked for: work may wait for it.
+
+    `told` is how much its log said before.
+    """
 
     stack: Stack
     name: str
-    victims: list[int]
+    point: str
+    told: int
+    pid: int
 
     @classmethod
     def at(cls, stack: Stack, name: str, point: str, nth: int) -> Armed:
+        told = len(stack.log(name))
         pid = stack.crash_next(name, point=point, nth=nth)
         stack.until_healthy()
-        return cls(stack, name, [pid, *descendants(pid)])
+        return cls(stack, name, point, told, pid)
 
     def has_died(self) -> bool:
-        return not all(alive(pid) for pid in self.victims)
+        return f"{LAST_WORDS} {self.point}" in self.stack.log(self.name)[self.told :]
 
     def disarm(self) -> None:
         """A worker that died is started again by its web server with the same variable: replace the server."""
-        if self.name == "web" and self.has_died() and alive(self.victims[0]):
-            os.kill(self.victims[0], signal.SIGKILL)
-            self.stack.until_restarted("web", pid=self.victims[0])
+        if self.name == "web" and self.has_died() and alive(self.pid):
+            os.kill(self.pid, signal.SIGKILL)
+            self.stack.until_restarted("web", pid=self.pid)
 
 
 def insist(armed: Armed, step: Callable[[], bool], what: str) -> None:
