@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from controlplane.foundation.db import execute, json_list, json_parameter
+import msgspec
+
+from controlplane.foundation.db import execute, json_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +94,25 @@ class NewRun:
     dag_version: UUID
     bundle_version: UUID
     runtime_digest: str
+    partition_date: datetime | None = None
+    backfill: UUID | None = None
+    backfill_ordinal: int | None = None
+    awaits_interval: bool = False
 
 
 def create_run(*, run: NewRun, now: datetime, using: str = "default") -> UUID | None:
     """One run, queued, and all its task rows; None when its run id or logical date exists already."""
-    rows = execute(
-        "ledger/sql/create_run.sql",
-        using=using,
-        dag_id=run.dag_id,
-        run_id=run.run_id,
-        run_type=run.run_type,
-        logical_date=run.logical_date,
-        interval_start=run.interval_start,
-        interval_end=run.interval_end,
-        run_after=run.run_after,
-        conf=None if run.conf is None else json_parameter(run.conf),
-        triggered_by=run.triggered_by,
-        user=run.user,
-        note=run.note,
-        partition_key=run.partition_key,
-        dag_version=run.dag_version,
-        bundle_version=run.bundle_version,
-        runtime_digest=run.runtime_digest,
-        now=now,
-    )
-    return rows[0][0] if rows else None
+    return create_runs(runs=[run], now=now, using=using).get((run.dag_id, run.run_id))
+
+
+def create_runs(
+    *, runs: Sequence[NewRun], now: datetime, using: str = "default"
+) -> dict[tuple[str, str], UUID]:
+    """Runs, queued, and all their task rows: (dag_id, run_id) -> row id of those that did not exist already."""
+    if not runs:
+        return {}
+    rows = execute("ledger/sql/create_run.sql", using=using, runs=msgspec.json.encode(runs).decode(), now=now)
+    return {(dag_id, run_id): row_id for row_id, dag_id, run_id in rows}
 
 
 def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int]]:

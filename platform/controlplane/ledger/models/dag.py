@@ -35,6 +35,10 @@ class Dag(TenantModel):
     next_interval_start = models.DateTimeField(null=True)
     next_interval_end = models.DateTimeField(null=True)
     next_run_after = models.DateTimeField(null=True)
+    next_partition_key = models.CharField(max_length=250, null=True)
+    next_partition_date = models.DateTimeField(null=True)
+    schedule = models.JSONField(null=True)
+    """What planning needs of the newest version (`domain.timetables.schedule`), so that it reads no spec."""
     last_parsed_at = models.DateTimeField()
     last_parse_seconds = models.FloatField(default=0)
     created_at = models.DateTimeField()

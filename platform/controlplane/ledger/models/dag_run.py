@@ -31,6 +31,13 @@ class DagRun(TenantModel):
     note = models.TextField(null=True)
     clear_number = models.IntegerField(db_default=0)
     partition_key = models.CharField(max_length=250, null=True)
+    partition_date = models.DateTimeField(null=True)
+    backfill_id = models.UUIDField(null=True)
+    """The backfill that made it, or that runs it again. No key: the run outlives the backfill's row."""
+    backfill_ordinal = models.IntegerField(null=True)
+    """Its place in the order in which that backfill's runs begin."""
+    awaits_interval = models.BooleanField(db_default=False)
+    """Its data interval is being asked of the tenant's own timetable: it does not begin before."""
     dag_version = tenant_link("ledger.DagVersion")
     bundle_version = tenant_link("ledger.BundleVersion")
     runtime_digest = models.CharField(max_length=64)
@@ -48,6 +55,11 @@ class DagRun(TenantModel):
             ),
             models.Index(fields=["tenant", "dag_id", "-run_after"], name="dag_run_recent"),
             models.Index(fields=["tenant", "-run_after", "-id"], name="dag_run_latest"),
+            models.Index(
+                fields=["tenant", "dag_id", "backfill_id", "backfill_ordinal"],
+                name="dag_run_backfilling",
+                condition=models.Q(backfill_id__isnull=False, state__in=["queued", "running"]),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "dag_id", "run_id"], name="dag_run_run_id_uk"),

@@ -40,6 +40,8 @@ class TaskInstance(TenantModel):
     queue = models.CharField(max_length=256)
     executor = models.CharField(max_length=100, null=True)
     priority_weight = models.IntegerField(db_default=1)
+    yields = models.BooleanField(db_default=False)
+    """Part of a backfill: admitted after everything else, and within the tenant's share for backfills."""
     operator = models.CharField(max_length=250)
     held_reason = models.CharField(max_length=500, null=True)
     """Why a scheduled task is not admitted, for people; NULL once it is."""
@@ -69,7 +71,7 @@ class TaskInstance(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "dag_run", "task_index"], name="task_instance_place"),
             models.Index(
-                fields=["tenant", "-priority_weight", "id"],
+                fields=["tenant", "yields", "-priority_weight", "id"],
                 name="task_instance_ready",
                 condition=models.Q(state="scheduled"),
             ),

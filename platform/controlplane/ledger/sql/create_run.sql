@@ -1,29 +1,37 @@
--- Purpose: one run and all its task rows, from the DAG version's template, in one statement.
+-- Purpose: runs and all their task rows, from the DAG versions' templates, in one statement.
 -- Locks: none taken before; the unique keys (run_id; logical_date) decide races. Index: dag_task_index_uk.
--- Bound: the tasks of the DAG version. Rows out: (run row id), none when the run exists already.
-WITH run AS (
+-- Bound: the runs given times the tasks of their versions; OFFSET 0 keeps the planner on the index for each run.
+-- Rows out: (run row id, dag_id, run_id) of the runs that are new.
+WITH said AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%(runs)s::jsonb) AS r(
+    dag_id text, run_id text, run_type text, logical_date timestamptz, interval_start timestamptz,
+    interval_end timestamptz, run_after timestamptz, conf jsonb, triggered_by text, "user" text, note text,
+    partition_key text, partition_date timestamptz, dag_version uuid, bundle_version uuid, runtime_digest text,
+    backfill uuid, backfill_ordinal int, awaits_interval bool)
+), run AS (
   INSERT INTO dag_run (
     id, tenant_id, dag_id, run_id, run_type, state, logical_date, data_interval_start, data_interval_end,
-    run_after, queued_at, conf, triggered_by, triggering_user_name, note, partition_key,
-    dag_version_id, bundle_version_id, runtime_digest, unfinished)
-  SELECT app.uuid7(), (SELECT app.tenant()), %(dag_id)s::text, %(run_id)s::text, %(run_type)s::text, 'queued',
-    %(logical_date)s::timestamptz, %(interval_start)s::timestamptz, %(interval_end)s::timestamptz,
-    %(run_after)s::timestamptz, %(now)s::timestamptz, %(conf)s::jsonb, %(triggered_by)s::text, %(user)s::text,
-    %(note)s::text, %(partition_key)s::text, %(dag_version)s::uuid, %(bundle_version)s::uuid,
-    %(runtime_digest)s::text,
+    run_after, queued_at, conf, triggered_by, triggering_user_name, note, partition_key, partition_date,
+    dag_version_id, bundle_version_id, runtime_digest, backfill_id, backfill_ordinal, awaits_interval, unfinished)
+  SELECT app.uuid7(), (SELECT app.tenant()), dag_id, run_id, run_type, 'queued', logical_date, interval_start,
+    interval_end, run_after, %(now)s::timestamptz, conf, triggered_by, "user", note, partition_key,
+    partition_date, dag_version, bundle_version, runtime_digest, backfill, backfill_ordinal, awaits_interval,
     (SELECT count(*) FROM dag_task t WHERE t.tenant_id = (SELECT app.tenant())
-                                       AND t.dag_version_id = %(dag_version)s::uuid)
+                                       AND t.dag_version_id = said.dag_version)
+  FROM said
   ON CONFLICT DO NOTHING
-  RETURNING id
+  RETURNING id, dag_id, run_id, dag_version_id, backfill_id
 ), tasks AS (
   INSERT INTO task_instance (
     id, tenant_id, dag_run_id, dag_version_id, dag_id, run_id, task_id, task_index, is_mapped, max_tries,
     trigger_rule, upstream_total, upstream_setup_total, pool, pool_slots, queue, executor, priority_weight,
-    operator)
-  SELECT app.uuid7(), (SELECT app.tenant()), run.id, t.dag_version_id, %(dag_id)s::text, %(run_id)s::text,
+    operator, yields)
+  SELECT app.uuid7(), (SELECT app.tenant()), run.id, t.dag_version_id, run.dag_id, run.run_id,
     t.task_id, t.task_index, t.is_mapped, t.max_tries, t.trigger_rule, t.upstream_count,
-    t.setup_upstream_count, t.pool, t.pool_slots, t.queue, t.executor, t.priority_weight, t.operator
-  FROM run, dag_task t
-  WHERE t.tenant_id = (SELECT app.tenant()) AND t.dag_version_id = %(dag_version)s::uuid
+    t.setup_upstream_count, t.pool, t.pool_slots, t.queue, t.executor, t.priority_weight, t.operator,
+    run.backfill_id IS NOT NULL
+  FROM run CROSS JOIN LATERAL (
+    SELECT * FROM dag_task d
+    WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_version_id = run.dag_version_id OFFSET 0) t
 )
-SELECT id FROM run
+SELECT id, dag_id, run_id FROM run

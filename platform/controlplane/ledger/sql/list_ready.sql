@@ -19,5 +19,5 @@ WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.state = 'scheduled'
   AND NOT EXISTS (
     SELECT FROM unnest(%(task_dags)s::text[], %(task_ids)s::text[], %(task_runs)s::uuid[]) AS f(dag_id, task_id, run)
     WHERE f.dag_id = ti.dag_id AND f.task_id = ti.task_id AND (f.run IS NULL OR f.run = ti.dag_run_id))
-ORDER BY ti.priority_weight DESC, ti.id
+ORDER BY ti.yields, ti.priority_weight DESC, ti.id
 LIMIT %(batch)s::int
