@@ -6,12 +6,15 @@ from typing import Any
 
 import msgspec
 
+from controlplane.dagprocessor.rows import alerts_of, limits_of, past_of, reading_of, told_of
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_task import DagTask
 from controlplane.ledger.models.dag_version import DagVersion
 from domain.graph import deciding_tasks
+from domain.readings import is_expanded
+from domain.timetables.schedule import schedule_of
 from domain.trigger_rules import RULE_CODES
 from taskwire.canonical import content_hash
 from taskwire.dagspec import DagSpec
@@ -35,6 +38,7 @@ def store_dag(*, tenant: Tenant, spec: dict[str, Any], bundle: BundleVersion, so
             "tags": told.tags,
             "timetable_summary": told.timetable.summary,
             "timetable_description": told.timetable.description,
+            "schedule": msgspec.to_builtins(schedule_of(told)),
             "max_active_runs": told.max_active_runs,
             "max_active_tasks": told.max_active_tasks,
             "last_parsed_at": now,
@@ -53,6 +57,8 @@ def store_dag(*, tenant: Tenant, spec: dict[str, Any], bundle: BundleVersion, so
             "source": source,
             "bundle_version": bundle,
             "created_at": now,
+            **alerts_of(told),
+            **limits_of(told),
         },
     )
     if made:
@@ -65,10 +71,11 @@ def store_dag(*, tenant: Tenant, spec: dict[str, Any], bundle: BundleVersion, so
 def _store_tasks(tenant: Tenant, spec: DagSpec, version: DagVersion) -> None:
     index = {task.task_id: number for number, task in enumerate(spec.tasks)}
     upstream, setups = [0] * len(index), [0] * len(index)
-    for task in spec.tasks:
+    reading = reading_of(spec)
+    for number, task in enumerate(spec.tasks):
         for name in task.downstream:
-            upstream[index[name]] += 1
-            setups[index[name]] += task.is_setup
+            upstream[index[name]] += reading[number]["first_count"]
+            setups[index[name]] += reading[number]["first_count"] * task.is_setup
     deciding = set(deciding_tasks(spec))
     known = {field.name for field in DagTask._meta.get_fields()}
     rows = []
@@ -83,7 +90,7 @@ def _store_tasks(tenant: Tenant, spec: DagSpec, version: DagVersion) -> None:
             "is_leaf": task.task_id in deciding,
             "is_setup": task.is_setup,
             "is_teardown": task.is_teardown,
-            "is_mapped": task.is_mapped,
+            "is_mapped": is_expanded(task),
             "is_empty": task.is_empty,
             "trigger_rule": RULE_CODES[task.trigger_rule],
             "pool": task.pool,
@@ -98,6 +105,9 @@ def _store_tasks(tenant: Tenant, spec: DagSpec, version: DagVersion) -> None:
             "max_active_tis_per_dag": task.max_active_tis_per_dag,
             "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
             "execution_timeout_seconds": task.execution_timeout_seconds,
+            **told_of(task),
+            **past_of(spec, task),
+            **reading[number],
         }
         wanted = {name: value for name, value in values.items() if name in known}
         rows.append(DagTask(tenant=tenant, dag_version=version, **wanted))

@@ -7,10 +7,13 @@ when `AERODROME_TEST_RUNTIME` names such a python.
 
 `runs` is run-length encoded: [seconds from the start before, length of the interval, how often], the first
 counted from 1970; `over` says that Airflow gave no run after these. `manual` is [asked at, start, end].
+Of partitions, `runs` tells when each run is due and how far its partition lies from that, `keys` the first
+and last key and a digest of all, `between` the same of a backfill's partitions in a range.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -25,17 +28,20 @@ import pendulum
 from airflow._shared.timezones import timezone as airflow_timezone
 from airflow.timetables import interval as interval_module
 from airflow.timetables import trigger as trigger_module
+from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.timetables.events import EventsTimetable
 from airflow.timetables.interval import CronDataIntervalTimetable, DeltaDataIntervalTimetable
 from airflow.timetables.simple import ContinuousTimetable, NullTimetable, OnceTimetable
 from airflow.timetables.trigger import (
+    CronPartitionTimetable,
     CronTriggerTimetable,
     DeltaTriggerTimetable,
     MultipleCronTriggerTimetable,
 )
 from dateutil.relativedelta import relativedelta, weekday
 
+trigger_module.log = mock.Mock()  # it would tell every offset, on the standard output
 STEPS = 200
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
 CHANGES = {
@@ -43,6 +49,9 @@ CHANGES = {
     NEW_YORK: ("2025-03-09T00:00:00", "2025-11-02T00:00:00"),
     LORD_HOWE: ("2025-04-05T00:00:00", "2025-10-04T00:00:00"),
     "+05:30": ("2025-03-30T00:00:00",),
+    "America/St_Johns": ("2025-03-09T00:00:00", "2025-11-02T00:00:00"),
+    "Pacific/Chatham": ("2025-04-05T00:00:00", "2025-09-27T00:00:00"),
+    "Africa/Casablanca": ("2025-02-23T00:00:00", "2025-04-06T00:00:00"),
 }
 SPRING, AUTUMN = "2025-03-20T00:00:00", "2025-10-18T00:00:00"
 EVENTS = ["2025-01-05T10:00:00+00:00", "2025-02-07T00:00:00+00:00", "2025-02-01T08:30:00+02:00"]
@@ -106,6 +115,12 @@ def cases() -> list[Case]:
         ),
         case("no catchup, weekly", cron("@weekly", BERLIN), catchup=False, pace=604800),
     ]
+    found += partition_cases()
+    for catchup in (True, False):
+        for child in (cron("30 2 * * *", BERLIN), trigger("0 */6 * * *", NEW_YORK)):
+            said = f"asset or {child['kind']}, catchup {catchup}"
+            spec = {"kind": "asset_or_time", "child": child}
+            found.append(case(said, spec, start=SPRING, catchup=catchup, pace=0 if catchup else 30000))
     # The schedule was changed after `last`: the grid of the new one leads back onto what ran already.
     hour = ["2025-01-15T10:00:00", "2025-01-15T11:00:00"]
     for expression in ("@weekly", "@monthly", "0 */6 * * *", "*/7 * * * *", "0 10 * * *"):
@@ -202,6 +217,41 @@ def cases() -> list[Case]:
     return found
 
 
+def partition_cases() -> list[Case]:
+    def spec(expression: str, zone: str, **more: Any) -> dict[str, Any]:
+        partition = {"run_offset": more.pop("run_offset", 0)}
+        if "key_format" in more:
+            partition["key_format"] = more.pop("key_format")
+        base = {"kind": "partition_cron", "expression": expression, "timezone": zone}
+        return {**base, "partition": partition, **more}
+
+    found = []
+    for zone in ("UTC", BERLIN, NEW_YORK, LORD_HOWE):
+        for expression in ("0 0 * * *", "30 2 * * *", "0 * * * *"):
+            for offset in (0, 1, -2):
+                for start in (SPRING, AUTUMN) if expression.startswith("30") else (SPRING,):
+                    said = f"partitions {expression} {zone} {offset} from {start}"
+                    window = [start[:8] + "28T00:00:00", start[:8] + "31T12:00:00"]
+                    more = {"start": start, "window": window}
+                    found.append(case(said, spec(expression, zone, run_offset=offset), **more))
+                    more |= {"catchup": False, "pace": 20000}
+                    found.append(
+                        case(f"{said}, no catchup", spec(expression, zone, run_offset=offset), **more)
+                    )
+    found.append(
+        case("partitions by month", spec("0 0 1 * *", BERLIN, key_format="%Y/%m"), end="2026-03-01T00:00:00")
+    )
+    for immediately in ({}, {"run_immediately": True}, {"run_immediately_seconds": 40000.0}):
+        found.append(
+            case(
+                f"partitions without a start, {immediately}",
+                spec("0 0 * * *", BERLIN, **immediately),
+                start=None,
+            )
+        )
+    return found
+
+
 def zone_of(name: str) -> Any:
     if name.startswith("+"):
         return airflow_timezone.parse_timezone((int(name[1:3]) * 60 + int(name[4:])) * 60)
@@ -222,6 +272,18 @@ def timetable_of(spec: dict[str, Any]) -> Any:
     kind = spec["kind"]
     if kind == "cron":
         return CronDataIntervalTimetable(spec["expression"], zone_of(spec["timezone"]))
+    if kind == "partition_cron":
+        immediate = spec.get("run_immediately", False)
+        if "run_immediately_seconds" in spec:
+            immediate = timedelta(seconds=spec["run_immediately_seconds"])
+        return CronPartitionTimetable(
+            spec["expression"],
+            timezone=zone_of(spec["timezone"]),
+            run_immediately=immediate,
+            **spec["partition"],
+        )
+    if kind == "asset_or_time":
+        return AssetOrTimeSchedule(timetable=timetable_of(spec["child"]), assets=[])
     if kind == "delta":
         return DeltaDataIntervalTimetable(delta_of(spec["delta"]))
     if kind in ("trigger_cron", "trigger_delta", "multi_trigger_cron"):
@@ -269,8 +331,64 @@ def seconds(instant: datetime) -> float:
     return int(stamp) if stamp.is_integer() else stamp
 
 
+def keys_of(infos: list[Any]) -> list[str]:
+    keys = [info.partition_key for info in infos]
+    return [*keys[:1], *keys[-1:], hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]]
+
+
+def partition_answer(one: Case, timetable: Any) -> Case:
+    restriction = TimeRestriction(utc(one["start"]), utc(one["end"]), one["catchup"])
+    clock = datetime.fromisoformat(one["now"]).replace(tzinfo=UTC)
+    infos: list[Any] = []
+    runs: list[list[float]] = []
+    before: float = 0
+    info: Any = None
+    for _ in range(STEPS):
+        patches = at(clock)
+        for patch in patches:
+            patch.start()
+        info = timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction)
+        for patch in reversed(patches):
+            patch.stop()
+        if info is None:
+            break
+        infos.append(info)
+        due = seconds(info.run_after)
+        step = [due - before, seconds(info.partition_date) - due]
+        if runs and runs[-1][:2] == step:
+            runs[-1][2] += 1
+        else:
+            runs.append([*step, 1])
+        before = due
+        clock += timedelta(seconds=one["pace"])
+    told = {**one, "runs": runs, "over": info is None, "keys": keys_of(infos), "manual": manual_of(timetable)}
+    if "window" in one:
+        first, last = (utc(text) for text in one["window"])
+        found = list(timetable.iter_partition_dagrun_infos(earliest=first, latest=last))
+        told["between"] = [len(found), *keys_of(found)]
+        told["decoded"] = [
+            seconds(timetable.resolve_partition_date(info.partition_key)) for info in found[:30]
+        ]
+    return told
+
+
+def manual_of(timetable: Any) -> list[list[float]]:
+    manual = []
+    for text in (
+        "2025-03-30T00:59:59",
+        "2025-03-30T01:00:00",
+        "2025-10-26T00:30:00.250000",
+        "2025-06-01T00:00:00",
+    ):
+        interval = timetable.infer_manual_data_interval(run_after=utc(text))
+        manual.append([seconds(utc(text)), seconds(interval.start), seconds(interval.end)])
+    return manual
+
+
 def answer(one: Case) -> Case:
     timetable = timetable_of(one["spec"])
+    if one["spec"]["kind"] == "partition_cron":
+        return partition_answer(one, timetable)
     restriction = TimeRestriction(utc(one["start"]), utc(one["end"]), one["catchup"])
     clock = datetime.fromisoformat(one["now"]).replace(tzinfo=UTC)
     last: DataInterval | None = None
@@ -300,16 +418,7 @@ def answer(one: Case) -> Case:
         before = start
         last = info.data_interval
         clock += timedelta(seconds=one["pace"])
-    manual = []
-    for text in (
-        "2025-03-30T00:59:59",
-        "2025-03-30T01:00:00",
-        "2025-10-26T00:30:00.250000",
-        "2025-06-01T00:00:00",
-    ):
-        interval = timetable.infer_manual_data_interval(run_after=utc(text))
-        manual.append([seconds(utc(text)), seconds(interval.start), seconds(interval.end)])
-    return {**one, "runs": runs, "over": over, "manual": manual}
+    return {**one, "runs": runs, "over": over, "manual": manual_of(timetable)}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -18,12 +19,15 @@ from hypothesis import strategies as st
 from domain.timetables.cron import PRESETS
 from domain.timetables.evaluate import check, manual_interval, next_run
 from domain.timetables.instants import Interval, NextRun, TimetableInvalid
+from domain.timetables.partitions import partition_date_of, partitions_between
 from domain.timetables.zones import from_wall, to_wall, zone_of
 from taskwire.dagspec import TimetableSpec
 
 HERE = Path(__file__).parent
 STORED = HERE.parent / "fixtures" / "timetables.json"
-CASES: list[dict[str, Any]] = json.loads(STORED.read_text())
+ANSWERS: list[dict[str, Any]] = json.loads(STORED.read_text())
+CASES = [case for case in ANSWERS if case["spec"]["kind"] != "partition_cron"]
+PARTITIONS = [case for case in ANSWERS if case["spec"]["kind"] == "partition_cron"]
 STEPS = 200
 NOW = datetime(2025, 6, 1, 10, 17, 33, tzinfo=UTC)
 
@@ -67,6 +71,7 @@ def our_runs(case: dict[str, Any]) -> tuple[list[Interval], bool]:
         )
         if run is None:
             return runs, True
+        assert run.interval is not None
         assert run.run_after == run.interval.end
         assert run.logical_date == run.interval.start
         last = run.interval
@@ -80,15 +85,70 @@ def test_next_200_runs_are_airflows(case: dict[str, Any]) -> None:
     assert our_runs(case) == (expected_runs(case), case["over"])
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", ANSWERS, ids=lambda case: case["name"])
 def test_manual_intervals_are_airflows(case: dict[str, Any]) -> None:
     for asked_at, start, end in case["manual"]:
         assert manual_interval(spec_of(case), instant(asked_at)) == Interval(instant(start), instant(end))
 
 
+def _encoded(runs: list[NextRun]) -> list[list[float]]:
+    told: list[list[float]] = []
+    before = instant(0)
+    for run in runs:
+        assert run.partition_date is not None
+        assert (run.logical_date, run.interval) == (None, None)
+        step = [
+            (run.run_after - before).total_seconds(),
+            (run.partition_date - run.run_after).total_seconds(),
+        ]
+        if told and told[-1][:2] == step:
+            told[-1][2] += 1
+        else:
+            told.append([*step, 1])
+        before = run.run_after
+    return told
+
+
+def _keys(runs: list[NextRun]) -> list[str]:
+    keys = [run.partition_key or "" for run in runs]
+    return [*keys[:1], *keys[-1:], hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]]
+
+
+@pytest.mark.parametrize("case", PARTITIONS, ids=lambda case: case["name"])
+def test_next_200_partitions_are_airflows(case: dict[str, Any]) -> None:
+    clock = datetime.fromisoformat(case["now"]).replace(tzinfo=UTC)
+    runs: list[NextRun] = []
+    more: dict[str, Any] = {"start_at": utc(case["start"]), "end_at": utc(case["end"])}
+    run = None
+    for _ in range(STEPS):
+        last = run.last if run else None
+        run = next_run(spec=spec_of(case), last=last, catchup=case["catchup"], now=clock, **more)
+        if run is None:
+            break
+        runs.append(run)
+        clock += timedelta(seconds=case["pace"])
+    assert (_encoded(runs), run is None, _keys(runs)) == (case["runs"], case["over"], case["keys"])
+
+
+@pytest.mark.parametrize("case", [c for c in PARTITIONS if "window" in c], ids=lambda case: case["name"])
+def test_a_range_has_airflows_partitions_and_its_keys_are_read_back(case: dict[str, Any]) -> None:
+    first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in case["window"])
+    found = list(partitions_between(spec_of(case), first, last))
+    assert [len(found), *_keys(found)] == case["between"]
+    dates = [partition_date_of(spec_of(case), run.partition_key or "") for run in found[:30]]
+    assert [date.timestamp() for date in dates] == case["decoded"]
+
+
+def test_a_key_of_another_format_is_no_partition() -> None:
+    with pytest.raises(TimetableInvalid, match="does not match"):
+        partition_date_of(TimetableSpec(kind="partition_cron", expression="@daily"), "yesterday")
+
+
 def test_stored_answers_cover_the_hard_parts() -> None:
     kinds = {case["spec"]["kind"] for case in CASES}
     assert kinds >= {"cron", "delta", "trigger_cron", "trigger_delta", "multi_trigger_cron", "once", "events"}
+    assert kinds >= {"continuous", "null", "asset_or_time"}
+    assert len(PARTITIONS) >= 70
     zones = {case["spec"].get("timezone") for case in CASES}
     assert zones >= {"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"}
     full = [case for case in CASES if sum(run[2] for run in case["runs"]) == STEPS]
@@ -104,7 +164,7 @@ def test_stored_answers_cover_the_hard_parts() -> None:
 def test_airflow_still_gives_the_stored_answers() -> None:
     python = os.environ["AERODROME_TEST_RUNTIME"]
     done = subprocess.run([python, HERE / "oracle_timetables.py"], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == CASES
+    assert json.loads(done.stdout) == ANSWERS
 
 
 def ask(spec: TimetableSpec, *, catchup: bool = True, last: Interval | None = None) -> NextRun | None:
@@ -145,7 +205,12 @@ def test_custom_timetable_has_no_manual_interval_here() -> None:
         (TimetableSpec(kind="multi_trigger_cron"), "no cron expressions"),
         (TimetableSpec(kind="multi_trigger_cron", expressions=["@daily", "x"]), "'x'"),
         (TimetableSpec(kind="asset_or_time"), "no time part"),
-        (TimetableSpec(kind="partition_cron", expression="@daily"), "partition_cron"),
+        (TimetableSpec(kind="partition_cron", expression="@nightly"), "nightly"),
+        (TimetableSpec(kind="partition_cron", expression="@daily", partition={"run_offset": 1001}), "1001"),
+        (
+            TimetableSpec(kind="partition_cron", expression="@daily", partition={"key_format": 7}),
+            "key_format",
+        ),
         (TimetableSpec(kind="lunar"), "lunar"),
     ],
 )
@@ -255,6 +320,8 @@ def test_runs_follow_each_other_and_never_repeat(
     for _ in range(6):
         run = next_run(spec=spec, last=last, start_at=start, end_at=None, catchup=catchup, now=now)
         assert run is not None
+        assert run.logical_date is not None
+        assert run.interval is not None
         assert run.logical_date.utcoffset() == timedelta(0)
         assert run.interval.start >= start - timedelta(seconds=spec.interval_seconds)
         assert run.interval.start <= run.interval.end == run.run_after

@@ -15,7 +15,16 @@ import msgspec
 from controlplane.bundles.artefact import ArtefactMissing, read_files
 from controlplane.dagprocessor.known import Listings
 from controlplane.dagprocessor.merge import Picture, Told
-from controlplane.dagprocessor.rows import dag_row, finite, parse_row, task_rows
+from controlplane.dagprocessor.rows import (
+    ALERTS,
+    LIMITS,
+    alerts_of,
+    dag_row,
+    finite,
+    limits_of,
+    parse_row,
+    task_rows,
+)
 from controlplane.dagprocessor.summary import Accepted
 from controlplane.dagprocessor.texts import plain, storable
 from controlplane.foundation.db import execute
@@ -196,6 +205,8 @@ def _store_versions(
         sources=[sources.get(specs[dag_id][1].relative_fileloc, "") for dag_id in fresh],
         bundle=bundle.id,
         now=now,
+        **{name: [alerts_of(specs[dag_id][1])[name] for dag_id in fresh] for name in ALERTS},
+        **{name: [limits_of(specs[dag_id][1])[name] for dag_id in fresh] for name in LIMITS},
     )
     tasks: list[dict[str, Any]] = []
     for dag_id, version_id, number in stored:
@@ -224,8 +235,8 @@ def _plan(
         for dag_id, (_, spec) in specs.items()
         if spec.timetable.can_be_scheduled or (dag_id in before and before[dag_id].next_run_after is not None)
     ]
-    for dag in Dag.objects.using(using).filter(dag_id__in=wanted).order_by("dag_id"):
-        plan_next(dag=dag, spec=specs[dag.dag_id][1], now=now, using=using)
+    rows = Dag.objects.using(using).filter(dag_id__in=wanted).values_list("id", flat=True)
+    plan_next(dags=list(rows), now=now, using=using)
 
 
 def _timetable(dag_id: str, specs: Mapping[str, tuple[bytes, DagSpec]], before: Mapping[str, Dag]) -> str:

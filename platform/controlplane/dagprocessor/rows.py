@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from domain.graph import deciding_tasks, total_priority_weights
+from domain.past import past_rule
+from domain.readings import first_count, is_expanded, known_lengths, readings
+from domain.timetables.schedule import schedule_of
 from domain.trigger_rules import RULE_CODES
-from taskwire.dagspec import DagSpec
+from taskwire.dagspec import DagSpec, TaskSpec
 from taskwire.parsing import FileParse
+
+
+LIMITS = ("dagrun_timeout_seconds", "fail_fast")
+"""Columns of `dag_version` that `limits_of` fills."""
+ALERTS = ("tells_success", "tells_failure", "has_deadlines")
+"""Columns of `dag_version` that `alerts_of` fills."""
 
 
 def dag_row(*, spec: DagSpec, path: str, paused_by_default: bool) -> dict[str, Any]:
@@ -26,6 +38,7 @@ def dag_row(*, spec: DagSpec, path: str, paused_by_default: bool) -> dict[str, A
         "tags": spec.tags,
         "timetable_summary": spec.timetable.summary,
         "timetable_description": spec.timetable.description,
+        "schedule": msgspec.to_builtins(schedule_of(spec)),
         "max_active_runs": spec.max_active_runs,
         "max_active_tasks": spec.max_active_tasks,
         "max_consecutive_failed_runs": spec.max_consecutive_failed_dag_runs,
@@ -38,9 +51,11 @@ def task_rows(*, spec: DagSpec, version_id: UUID) -> list[dict[str, Any]]:
     upstream = [0] * len(index)
     setups = [0] * len(index)
     for task in spec.tasks:
+        count = first_count(spec, task)
         for target in set(task.downstream):
-            upstream[index[target]] += 1
-            setups[index[target]] += task.is_setup
+            upstream[index[target]] += count
+            setups[index[target]] += count * task.is_setup
+    reading = reading_of(spec)
     leaves = set(deciding_tasks(spec))
     weights = total_priority_weights(spec)
     return [
@@ -55,7 +70,7 @@ def task_rows(*, spec: DagSpec, version_id: UUID) -> list[dict[str, Any]]:
             "is_leaf": task.task_id in leaves,
             "is_setup": task.is_setup,
             "is_teardown": task.is_teardown,
-            "is_mapped": task.is_mapped,
+            "is_mapped": is_expanded(task),
             "is_empty": task.is_empty,
             "trigger_rule": RULE_CODES[task.trigger_rule],
             "pool": task.pool,
@@ -70,9 +85,67 @@ def task_rows(*, spec: DagSpec, version_id: UUID) -> list[dict[str, Any]]:
             "max_active_tis_per_dag": task.max_active_tis_per_dag,
             "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
             "execution_timeout_seconds": task.execution_timeout_seconds,
+            **told_of(task),
+            **past_of(spec, task),
+            **reading[position],
         }
         for position, task in enumerate(spec.tasks)
     ]
+
+
+def reading_of(spec: DagSpec) -> list[dict[str, Any]]:
+    """Per task: who counts its ends, who reads its instances, what it reads, and how it is expanded."""
+    index = {task.task_id: position for position, task in enumerate(spec.tasks)}
+    found = readings(spec)
+    readers: list[dict[int, bool]] = [{} for _ in spec.tasks]
+    for position, read in enumerate(found):
+        inside = len(spec.tasks[position].mapped_group_ids)
+        for each in read or []:
+            same = each.near > 0 and each.depth == inside
+            readers[each.up][position] = readers[each.up].get(position, True) and same
+    return [
+        {
+            "counts_into": sorted({index[t] for t in task.downstream if found[index[t]] is None}),
+            "weighed_by": list(readers[position]) or None,
+            "weighed_same": list(readers[position].values()) or None,
+            "readings": None if read is None else [asdict(each) for each in read],
+            "known_lengths": known_lengths(spec, task),
+            "first_count": first_count(spec, task),
+        }
+        for position, (task, read) in enumerate(zip(spec.tasks, found, strict=True))
+    ]
+
+
+def told_of(task: TaskSpec) -> dict[str, bool]:
+    """Which of a task's endings somebody wants to hear of, by a callback or a mail."""
+    mails = bool(task.email)
+    return {
+        "tells_failure": "on_failure" in task.has_callbacks or (mails and task.email_on_failure),
+        "tells_retry": "on_retry" in task.has_callbacks or (mails and task.email_on_retry),
+    }
+
+
+def past_of(spec: DagSpec, task: TaskSpec) -> dict[str, Any]:
+    """What a task asks of earlier runs, and which runs have it at all."""
+    return {
+        "past_rule": int(past_rule(spec, task)),
+        "start_date": task.start_date,
+        "end_date": task.end_date,
+    }
+
+
+def limits_of(spec: DagSpec) -> dict[str, Any]:
+    """What of a DAG version ends its runs early."""
+    return {"dagrun_timeout_seconds": spec.dagrun_timeout_seconds, "fail_fast": spec.fail_fast}
+
+
+def alerts_of(spec: DagSpec) -> dict[str, bool]:
+    """What of a DAG version the ledger must know when a run of it is created or over."""
+    return {
+        "tells_success": "on_success" in spec.has_callbacks,
+        "tells_failure": "on_failure" in spec.has_callbacks,
+        "has_deadlines": bool(spec.deadlines) or any(task.sla_seconds is not None for task in spec.tasks),
+    }
 
 
 def parse_row(

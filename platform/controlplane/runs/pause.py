@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
-
 from controlplane.foundation.db import notify
 from controlplane.ledger.models.dag import Dag
-from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.transitions import add_items
 from controlplane.runs.plan import plan_next
 from controlplane.runs.trigger import DagUnknown
-from taskwire.dagspec import DagSpec
 from tenants.scope import current_tenant
 
 
@@ -23,9 +19,7 @@ def set_paused(*, dag_id: str, is_paused: bool, now: datetime) -> Dag:
         raise DagUnknown(f"There is no DAG {dag_id!r}.")
     Dag.objects.filter(id=dag.id).update(is_paused=is_paused)
     dag.is_paused = is_paused
-    version = DagVersion.objects.filter(id=dag.current_version_id).first()
-    if version is not None:
-        plan_next(dag=dag, spec=msgspec.convert(version.spec, DagSpec), now=now)
+    plan_next(dags=[dag.id], now=now)
     if not is_paused:
         add_items(items=[("start_runs", dag.id, now)])
         notify("work", str(current_tenant()))

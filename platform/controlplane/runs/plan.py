@@ -1,41 +1,91 @@
 """The timetable asks for a run: create what is due, and say when to look again.
 
 One `work_item` of kind `plan` waits per scheduled DAG, due when its next run may be created: nobody looks at
-DAGs that are not due. Called by the scheduler for due items, by `dagprocessor.store` for new versions, by
-`runs.pause`. Before: inside a tenant scope.
+DAGs that are not due. However many are: one statement reads them, one makes their runs, one remembers. Called
+by the scheduler for due items, by `dagprocessor.store` for new versions, by `runs.pause` and `runs.forecast`.
+Before: inside a tenant scope.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
+from django.db import transaction
 
-from controlplane.ledger.models.dag import Dag
-from controlplane.ledger.models.dag_run import DagRun
-from controlplane.ledger.models.dag_version import DagVersion
-from controlplane.ledger.transitions import add_items, drop_plans
-from controlplane.runs.trigger import insert_run
-from domain.ids import run_id_for
-from domain.timetables.evaluate import next_run
+from controlplane.foundation.crashpoints import crashpoint
+from controlplane.foundation.db import execute
+from controlplane.ledger.transitions import NewRun, create_runs, drop_plans
+from controlplane.runs.forecast import Ask, Forecast, ask_runtime, next_told
+from domain.ids import random_suffix, run_id_for
 from domain.timetables.instants import Interval, NextRun, TimetableInvalid
-from taskwire.dagspec import DagSpec
+from domain.timetables.schedule import Schedule
 
 log = structlog.get_logger("runs")
 
 RUNS_PER_ROUND = 16
 """How many runs of one DAG one round creates: a long catchup shares the scheduler with everybody else."""
+MOST_TRIES = 256
+"""How often one round goes on past runs that somebody made by hand."""
+ASK_AGAIN_SECONDS = 300.0
+"""When a tenant's timetable that could not be asked is asked again."""
 
 
-def plan_next(*, dag: Dag, spec: DagSpec, now: datetime, using: str = "default") -> None:
-    """Compute the DAG's next run and leave a `plan` item for it. Saves the DAG's `next_*` columns."""
-    found = None if dag.is_paused or dag.is_stale else _next(dag=dag, spec=spec, now=now, using=using)
-    _remember(dag, found, using)
-    if found is not None:
-        add_items(items=[("plan", dag.id, found.run_after)], using=using)
+@dataclass(slots=True)
+class _Plan:
+    """One DAG while it is planned."""
+
+    id: UUID
+    dag_id: str
+    schedule: Schedule
+    version: UUID
+    bundle: UUID | None
+    runtime: str
+    content_hash: str
+    free: int
+    last: Interval | None
+    forecast: Forecast | None
+
+    def next(self, now: datetime) -> NextRun | Ask | None:
+        """The run after `last`; an `Ask` when only the tenant's runtime knows."""
+        if not self.schedule.allows("scheduled"):
+            return None
+        if self.schedule.timetable.kind == "custom":
+            return next_told(
+                forecast=self.forecast,
+                content_hash=self.content_hash,
+                last=self.last,
+                catchup=self.schedule.catchup,
+                now=now,
+            )
+        try:
+            return self.schedule.next(last=self.last, now=now)
+        except TimetableInvalid:
+            return None  # told to the author when the file was parsed; it plans nothing
+
+
+def plan_next(*, dags: Sequence[UUID], now: datetime, using: str = "default") -> None:
+    """Compute each DAG's next run and leave a `plan` item for it. Saves the DAGs' `next_*` columns."""
+    if not dags:
+        return
+    execute("runs/sql/lock_dags.sql", using=using, dags=list(dags))
+    plans = _read(dags, using)
+    kept: dict[UUID, tuple[NextRun | None, datetime | None]] = dict.fromkeys(dags, (None, None))
+    asks: dict[UUID, str] = {}
+    for plan in plans:
+        found = plan.next(now)
+        if isinstance(found, NextRun):
+            kept[plan.id] = found, found.run_after
+        elif found is not None:
+            kept[plan.id] = _asked(plan, found, asks, now)
+    ask_runtime(dags=asks, now=now, using=using)
+    _remember(kept, using)
 
 
 def plan_due(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
@@ -43,105 +93,136 @@ def plan_due(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
 
     Locks the DAGs in id order, then their plans: the order of everybody who changes both.
     """
-    started: list[UUID] = []
     if not dags:
-        return started
-    rows = (
-        Dag.objects.using(using)
-        .select_related("bundle_version__runtime")
-        .select_for_update(of=("self",), no_key=True)
-        .filter(id__in=dags)
-        .order_by("id")
+        return []
+    locked = [row[0] for row in execute("runs/sql/lock_dags.sql", using=using, dags=list(dags))]
+    drop_plans(dags=locked, now=now, using=using)
+    plans = _read(locked, using)
+    kept: dict[UUID, tuple[NextRun | None, datetime | None]] = {}
+    asks: dict[UUID, str] = {}
+    started: set[UUID] = set()
+    pending = [(plan, min(max(plan.free, 0), RUNS_PER_ROUND)) for plan in plans]
+    for _ in range(MOST_TRIES):
+        wanted: dict[tuple[str, str], UUID] = {}
+        runs: list[NewRun] = []
+        for plan, room in pending:
+            found, due = _due(plan, room, now)
+            for one in due:
+                run = _new_run(plan, one)
+                wanted[run.dag_id, run.run_id] = plan.id
+                runs.append(run)
+            if isinstance(found, Ask):
+                kept[plan.id] = _asked(plan, found, asks, now)
+            elif found is not None and (found.run_after > now or room == RUNS_PER_ROUND):
+                kept[plan.id] = found, max(found.run_after, now)
+            else:
+                kept[plan.id] = found, None
+        made = create_runs(runs=runs, now=now, using=using)
+        started.update(wanted[name] for name in made)
+        # Somebody made a run with this logical date by hand: it takes no place, and the next one may be due.
+        taken = Counter(wanted[name] for name in wanted.keys() - made.keys())
+        pending = [(plan, taken[plan.id]) for plan, _ in pending if taken[plan.id]]
+        if not pending:
+            break
+    ask_runtime(dags=asks, now=now, using=using)
+    _remember(kept, using)
+    if started:
+        transaction.on_commit(lambda: crashpoint("runs.create.after_commit"), using=using)
+        crashpoint("runs.create.before_commit")
+    return sorted(started)
+
+
+def _due(plan: _Plan, room: int, now: datetime) -> tuple[NextRun | Ask | None, list[NextRun]]:
+    """What comes next, and what is due before it: no more than there is room for, as in Airflow."""
+    due: list[NextRun] = []
+    found = plan.next(now)
+    while isinstance(found, NextRun) and found.run_after <= now and len(due) < room:
+        due.append(found)
+        plan.last = found.last
+        found = plan.next(now)
+    return found, due
+
+
+def _new_run(plan: _Plan, found: NextRun) -> NewRun:
+    # As in Airflow, a run of a partition is named after it too, and never the same twice.
+    suffix = f"__{found.partition_key}__{random_suffix()}" if found.partition_key is not None else ""
+    wanted = run_id_for(
+        run_type="scheduled", run_after=found.run_after, logical_date=found.logical_date or found.run_after
     )
-    locked = list(rows)
-    drop_plans(dags=[dag.id for dag in locked], now=now, using=using)
-    for dag in locked:
-        if dag.is_paused or dag.is_stale:
-            continue
-        version = DagVersion.objects.using(using).filter(id=dag.current_version_id).first()
-        if version is None:
-            continue
+    assert plan.bundle is not None
+    return NewRun(
+        dag_id=plan.dag_id,
+        run_id=(found.run_id or wanted + suffix)[:250],
+        run_type="scheduled",
+        logical_date=found.logical_date,
+        interval_start=found.interval.start if found.interval else None,
+        interval_end=found.interval.end if found.interval else None,
+        run_after=found.run_after,
+        conf=None,
+        triggered_by="timetable",
+        user=None,
+        note=None,
+        partition_key=found.partition_key,
+        partition_date=found.partition_date,
+        dag_version=plan.version,
+        bundle_version=plan.bundle,
+        runtime_digest=plan.runtime,
+    )
+
+
+def _asked(
+    plan: _Plan, ask: Ask, asks: dict[UUID, str], now: datetime
+) -> tuple[NextRun | None, datetime | None]:
+    """The answer plans the DAG; a timetable that failed is asked again later."""
+    if ask.at_once:
+        asks[plan.id] = plan.content_hash
+        return None, None
+    return None, now + timedelta(seconds=ASK_AGAIN_SECONDS)
+
+
+def _read(dags: Sequence[UUID], using: str) -> list[_Plan]:
+    plans = []
+    for row in execute("runs/sql/read_plans.sql", using=using, dags=list(dags)):
         try:
-            spec = msgspec.convert(version.spec, DagSpec)
+            schedule = msgspec.convert(row[2], Schedule)
+            forecast = None if row[11] is None else msgspec.convert(row[11], Forecast)
         except msgspec.ValidationError:
             # Stored by another release. One such DAG must not stop its tenant's scheduler.
-            log.exception("plan.spec_unreadable", dag_id=dag.dag_id)
+            log.exception("plan.schedule_unreadable", dag_id=row[1])
             continue
-        if _create_due(dag=dag, version=version, spec=spec, now=now, using=using):
-            started.append(dag.id)
-    return started
-
-
-def _create_due(*, dag: Dag, version: DagVersion, spec: DagSpec, now: datetime, using: str) -> bool:
-    # As in Airflow, no scheduled run is created beyond max_active_runs; each run's end asks again.
-    waiting = (
-        DagRun.objects.using(using).filter(dag_id=dag.dag_id, state="queued", run_type="scheduled").count()
-    )
-    room = max(dag.max_active_runs - dag.active_runs - waiting, 0)
-    created = tried = 0
-    found = _next(dag=dag, spec=spec, now=now, using=using)
-    while found is not None and found.run_after <= now and created < room and tried < RUNS_PER_ROUND:
-        tried += 1
-        row = insert_run(
-            dag=dag,
-            version=version,
-            run_id=run_id_for(
-                run_type="scheduled", run_after=found.run_after, logical_date=found.logical_date
-            ),
-            run_type="scheduled",
-            logical_date=found.logical_date,
-            interval=(found.interval.start, found.interval.end),
-            run_after=found.run_after,
-            conf=None,
-            note=None,
-            triggered_by="timetable",
-            user=None,
-            partition_key=None,
-            now=now,
-            using=using,
+        if row[4] is None:
+            continue  # no deployed bundle: nothing could run
+        last = None if row[8] is None else Interval(row[8], row[9])
+        plans.append(
+            _Plan(
+                id=row[0],
+                dag_id=row[1],
+                schedule=schedule,
+                version=row[3],
+                bundle=row[4],
+                runtime=row[5],
+                content_hash=row[6],
+                free=row[7],
+                last=last,
+                forecast=forecast,
+            )
         )
-        # None: somebody made a run with this logical date by hand. It takes no place, and the next one is due.
-        created += row is not None
-        found = _next(dag=dag, spec=spec, now=now, using=using, last=found.interval)
-    _remember(dag, found, using)
-    if found is not None and (found.run_after > now or tried == RUNS_PER_ROUND):
-        add_items(items=[("plan", dag.id, max(found.run_after, now))], using=using)
-    return created > 0
+    return plans
 
 
-def _next(
-    *, dag: Dag, spec: DagSpec, now: datetime, using: str, last: Interval | None = None
-) -> NextRun | None:
-    if last is None:
-        row = (
-            DagRun.objects.using(using)
-            .filter(run_type__in=["scheduled", "backfill"], dag_id=dag.dag_id, logical_date__isnull=False)
-            .order_by("-logical_date")
-            .values_list("data_interval_start", "data_interval_end", "logical_date")
-            .first()
-        )
-        last = Interval(row[0] or row[2], row[1] or row[2]) if row and row[2] else None
-    try:
-        return next_run(
-            spec=spec.timetable,
-            last=last,
-            start_at=_instant(spec.start_date),
-            end_at=_instant(spec.end_date),
-            catchup=spec.catchup,
-            now=now,
-        )
-    except TimetableInvalid:
-        return None  # told to the author when the file was parsed; it plans nothing
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _remember(dag: Dag, found: NextRun | None, using: str) -> None:
-    Dag.objects.using(using).filter(id=dag.id).update(
-        next_logical_date=found.logical_date if found else None,
-        next_interval_start=found.interval.start if found else None,
-        next_interval_end=found.interval.end if found else None,
-        next_run_after=found.run_after if found else None,
-    )
+def _remember(kept: dict[UUID, tuple[NextRun | None, datetime | None]], using: str) -> None:
+    plans: list[dict[str, Any]] = [
+        {
+            "id": dag,
+            "logical_date": found.logical_date if found else None,
+            "interval_start": found.interval.start if found and found.interval else None,
+            "interval_end": found.interval.end if found and found.interval else None,
+            "run_after": found.run_after if found else None,
+            "partition_key": found.partition_key if found else None,
+            "partition_date": found.partition_date if found else None,
+            "look": look,
+        }
+        for dag, (found, look) in kept.items()
+    ]
+    if plans:
+        execute("runs/sql/remember_plans.sql", using=using, plans=msgspec.json.encode(plans).decode())

@@ -3,8 +3,8 @@
 The semantics of Airflow 3.3.2's own timetables, second for second (`tests/unit/test_timetables.py` compares
 with its answers). Called by `runs/plan.py` after each run and each new DAG version, with the interval of the
 last *scheduled* run. A `custom` timetable is evaluated in the tenant's runtime and has no next run here;
-`null`, `asset`, `partition_asset` and `partition_runtime` ones never have. A `partition_cron` makes runs
-without a data interval, which `NextRun` cannot say: it is refused.
+`null`, `asset`, `partition_asset` and `partition_runtime` ones never have. A `partition_cron` makes runs with a
+partition instead of a data interval: what is `last` to it is the instant at which its last run was due, twice.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 from domain.timetables.cron import cron_grid
 from domain.timetables.delta import Delta, DeltaGrid, delta_of
 from domain.timetables.instants import Interval, NextRun, Restriction, TimetableInvalid, to_utc
+from domain.timetables.partitions import check_partition, partition_run
 from domain.timetables.simple import (
     event_instants,
     manual_event,
@@ -29,7 +30,9 @@ from domain.timetables.spaced import Grid, manual_grid_interval, next_interval, 
 from taskwire.dagspec import TimetableSpec
 
 _NEVER: Final = frozenset({"null", "asset", "partition_asset", "partition_runtime", "custom"})
-_TRIGGER: Final = frozenset({"trigger_cron", "trigger_delta", "multi_cron", "multi_trigger_cron"})
+_TRIGGER: Final = frozenset(
+    {"trigger_cron", "trigger_delta", "multi_cron", "multi_trigger_cron", "partition_cron"}
+)
 
 
 def next_run(
@@ -86,8 +89,8 @@ def _next(spec: TimetableSpec, last: Interval | None, restriction: Restriction) 
         return _next(_child(spec), last, restriction)
     if kind in ("cron", "delta"):
         return next_interval(_grid(spec), last, restriction)
-    if kind in ("trigger_cron", "trigger_delta"):
-        return next_trigger(
+    if kind in ("trigger_cron", "trigger_delta", "partition_cron"):
+        run = next_trigger(
             _grid(spec),
             last,
             restriction,
@@ -95,6 +98,7 @@ def _next(spec: TimetableSpec, last: Interval | None, restriction: Restriction) 
             immediately=spec.run_immediately,
             within_seconds=spec.run_immediately_seconds,
         )
+        return partition_run(spec, run.run_after) if run and kind == "partition_cron" else run
     if kind in ("multi_cron", "multi_trigger_cron"):
         return _next_of_many(spec, last, restriction)
     raise _unknown(kind)
@@ -106,7 +110,7 @@ def _next_of_many(spec: TimetableSpec, last: Interval | None, restriction: Restr
     def rank(run: NextRun | None) -> float:
         if run is None:
             return math.inf
-        stamp = run.logical_date.timestamp()
+        stamp = run.last.start.timestamp()
         return -stamp if not restriction.catchup and stamp <= restriction.now.timestamp() else stamp
 
     return min((_next(one, last, restriction) for one in _singles(spec)), key=rank)
@@ -151,10 +155,12 @@ def check(spec: TimetableSpec) -> None:
     elif spec.kind not in _NEVER | {"once", "continuous"}:
         _grid(spec)
         _width(spec)
+        if spec.kind == "partition_cron":
+            check_partition(spec)
 
 
 def _grid(spec: TimetableSpec) -> Grid:
-    if spec.kind in ("cron", "trigger_cron"):
+    if spec.kind in ("cron", "trigger_cron", "partition_cron"):
         return cron_grid(expression=spec.expression, timezone=spec.timezone)
     if spec.kind in ("delta", "trigger_delta"):
         return DeltaGrid(delta_of(spec.delta))

@@ -20,11 +20,23 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """A run to create once `run_after` has come."""
+    """A run to create once `run_after` has come.
 
-    logical_date: datetime
-    interval: Interval
+    One of a partition has its key and its instant (`partition_date`) instead of a logical date and an interval.
+    `run_id` is set when the tenant's own timetable chose it.
+    """
+
+    logical_date: datetime | None
+    interval: Interval | None
     run_after: datetime
+    partition_key: str | None = None
+    partition_date: datetime | None = None
+    run_id: str | None = None
+
+    @property
+    def last(self) -> Interval:
+        """What the next run after this one is counted from: its interval, or the instant it ran at."""
+        return self.interval or Interval(self.run_after, self.run_after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
-from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.work_item import WorkItem
 from controlplane.ledger.transitions import finish_runs, start_runs
 from controlplane.runs import plan as plan_module
 from controlplane.runs.plan import plan_due, plan_next
 from controlplane.runs.trigger import trigger_run
-from taskwire.dagspec import DagSpec
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import specs
@@ -43,9 +40,7 @@ def _dag(tenant: Tenant, timetable: dict[str, Any], **fields: Any) -> Dag:
 
 def _plan_next(tenant: Tenant, now: datetime) -> None:
     with tenant_scope(tenant.id):
-        dag = Dag.objects.get(dag_id="planned")
-        spec = DagVersion.objects.get(id=dag.current_version_id).spec
-        plan_next(dag=dag, spec=msgspec.convert(spec, DagSpec), now=now)
+        plan_next(dags=[Dag.objects.get(dag_id="planned").id], now=now)
 
 
 def _plan_due(tenant: Tenant, now: datetime) -> bool:

@@ -44,6 +44,12 @@ class DagRun(TenantModel):
     unfinished = models.IntegerField()
     failed_leaves = models.IntegerField(db_default=0)
     """Leaf task instances that are failed or upstream_failed."""
+    fails_by = models.CharField(max_length=30, null=True)
+    """Set: it fails whatever its tasks say, and why, in Airflow's words: `timed_out`, `all_tasks_deadlocked`."""
+    awaited = models.BooleanField(db_default=False)
+    """Tasks of a later run wait for tasks of this one (`depends_on_past`)."""
+    lacks_tasks = models.BooleanField(db_default=False)
+    """Tasks whose own dates leave out this logical date have no instance: what is below them may wait for ever."""
 
     class Meta:
         db_table = "dag_run"
@@ -51,10 +57,15 @@ class DagRun(TenantModel):
             models.Index(
                 fields=["tenant", "dag_id", "run_after"],
                 name="dag_run_waiting",
-                condition=models.Q(state="queued"),
+                condition=models.Q(state="queued", backfill_id__isnull=True),
             ),
             models.Index(fields=["tenant", "dag_id", "-run_after"], name="dag_run_recent"),
             models.Index(fields=["tenant", "-run_after", "-id"], name="dag_run_latest"),
+            models.Index(
+                fields=["tenant", "dag_id", "-partition_date"],
+                name="dag_run_partition",
+                condition=models.Q(partition_date__isnull=False),
+            ),
             models.Index(
                 fields=["tenant", "dag_id", "backfill_id", "backfill_ordinal"],
                 name="dag_run_backfilling",
