@@ -19,11 +19,11 @@ import msgspec
 import structlog
 from django.db import DatabaseError, InterfaceError, connections
 
-from api.agent import work
+from api.agent import triggers, work
 from controlplane.bundles.artefact import open_artefact
 from controlplane.executors.agents import AgentGone, WireVersionUnsupported
 from controlplane.executors.local import CHANNEL
-from controlplane.foundation.db import ORDERS, is_collision, listening
+from controlplane.foundation.db import ORDERS, TRIGGERS, is_collision, listening
 from taskwire import agent as words
 
 log = structlog.get_logger("gateway")
@@ -41,12 +41,13 @@ CALLS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "/agent/v1/register": (words.Register, work.register),
     "/agent/v1/report": (words.ReportBatch, work.report_batch),
     "/agent/v1/beat": (words.Beat, work.beat),
+    "/agent/v1/triggers": (words.TriggerBeat, triggers.beat_triggers),
     "/agent/v1/logs": (words.LogBatch, work.store_logs),
 }
 
 
-SORTS = (CHANNEL, ORDERS, "both")
-"""What a claim waits for: tasks, parse and build work, or either."""
+SORTS = (CHANNEL, ORDERS, TRIGGERS, "both")
+"""What a claim waits for: tasks, work of other stations, either of these, or triggers."""
 
 
 class Gateway:
@@ -106,9 +107,17 @@ class Gateway:
     async def _wait_for_work(self, message: words.Claim) -> words.Claimed:
         """Asks the database when there may be something: at news, where the last claim left some, each 5 s."""
         deadline = asyncio.get_running_loop().time() + min(message.wait_seconds, 60.0)
-        sort = "both" if message.slots and message.parse_slots else CHANNEL if message.slots else ORDERS
-        mine = (message.agent_id, message.epoch, sort)
-        room = message.slots + message.parse_slots
+        orders = message.parse_slots + message.callback_slots
+        sort = "both" if message.slots and orders else CHANNEL if message.slots else ORDERS
+        if message.trigger_slots:
+            sort = TRIGGERS
+        # Parses and callbacks are asked for by loops of their own: one that came back empty says nothing of the other.
+        mine = (
+            message.agent_id,
+            message.epoch,
+            f"{sort} {bool(message.parse_slots)} {bool(message.callback_slots)}",
+        )
+        room = message.slots + orders + min(message.trigger_slots, work.MOST_TRIGGERS)
         while True:
             news, heard = self._news[sort], self._heard[sort]
             left = deadline - asyncio.get_running_loop().time()
@@ -150,7 +159,7 @@ class Gateway:
         """On a thread of its own: a notification wakes the waiting claims of its sort."""
         while True:
             try:
-                with listening(CHANNEL, ORDERS, using="scheduler") as link:
+                with listening(CHANNEL, ORDERS, TRIGGERS, using="scheduler") as link:
                     # What was committed before this connection listened is news too.
                     loop.call_soon_threadsafe(self._wake)
                     while True:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from controlplane.alerts import callbacks, deadlines, order
 from controlplane.bundles import receive, runtimes
 from controlplane.dagprocessor import dispatch, store, workload
 from controlplane.execution import report
@@ -16,6 +17,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload as Work
+from controlplane.triggerer import events
 from taskwire.parsing import ParseReport
 from taskwire.workload import Workload
 
@@ -70,14 +72,25 @@ def _build_order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, using: st
     return workload.build_workload(runtime=runtime, using=using)
 
 
-ITEM_HANDLERS = {"parse": _parse_due, "build": _build_due}
-"""What the scheduler does with items of kind parse and build."""
+def _callback_order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, using: str) -> Workload | None:
+    return order.callback_order(
+        ref=ref, epoch=epoch, tenant_id=tenant_id, slug=slug, now=utc_now(), using=using
+    )
 
-GIVE_UP = {"parse": _parse_lost, "build": _build_lost}
-"""What rescue does with parse and build work that was lost too often."""
 
-PAYLOADS = {"parse": _parse_order, "build": _build_order}
-"""What an agent is given that claims parse or build work; None drops the work, it is over."""
+ITEM_HANDLERS = {
+    "parse": _parse_due,
+    "build": _build_due,
+    "watch": deadlines.watch_run,
+    "deadline": deadlines.deadline_due,
+}
+"""What the scheduler does with items of other stations."""
+
+GIVE_UP = {"parse": _parse_lost, "build": _build_lost, "callback": callbacks.lost}
+"""What rescue does with work of other stations that was lost too often."""
+
+PAYLOADS = {"parse": _parse_order, "build": _build_order, "callback": _callback_order}
+"""What an agent is given that claims work of other stations; None drops the work, it is over."""
 
 
 def recover() -> None:
@@ -86,5 +99,13 @@ def recover() -> None:
 
 
 def connect() -> None:
-    """Reports may say `parsed` and `built`. Once per process that takes reports."""
+    """Reports may say how work of other stations goes. Once per process that takes reports."""
     report.OTHER_WORK.update({"parsed": _parsed, "built": _built})
+    report.OTHER_WORK.update(
+        {
+            "trigger_event": events.fired,
+            "trigger_failed": events.failed,
+            "trigger_released": events.released,
+        }
+    )
+    report.OTHER_WORK.update({"callback_begun": callbacks.begun, "callback_done": callbacks.done})

@@ -21,6 +21,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import ORDERS, notify
 from controlplane.ledger.queries import running_tries
+from controlplane.triggerer.claim import claim_triggers
 from domain.fairness import credits_after, order_tenants
 from taskwire.agent import (
     Beat,
@@ -46,9 +47,15 @@ THIN = "scheduler"
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 10.0
 QUANTUM = 4
-MOST_OTHER = 1
-"""How many parses and builds of one tenant are given out at once."""
+SORTS = {"task": ("task",), "other": ("parse", "build"), "callback": ("callback",), "trigger": ("trigger",)}
+"""Which kinds of workload are claimed together, in slots of their own."""
+MOST = {"other": 1, "callback": 2}
+"""How many of one tenant are given out at once."""
+MOST_TRIGGERS = 100
+"""How many triggers one claim gives out: agents that ask at the same time share them."""
 REFRESH_SECONDS = 150.0
+ENDS_TURN = ("parsed", "built", "callback_done")
+"""Operations after which the tenant's next work of that sort may be given out."""
 _credits: dict[str, dict[UUID, float]] = {}
 """What tenants that were passed over have earned, per kind of work (`domain.fairness`)."""
 _issued_at: dict[tuple[str, int], float] = {}
@@ -69,13 +76,19 @@ def claim(message: Claim) -> Claimed:
     waiting: defaultdict[str, dict[UUID, int]] = defaultdict(dict)
     active: defaultdict[str, dict[UUID, int]] = defaultdict(dict)
     for tenant_id, kind, count, running in waiting_tenants(using=THIN):
-        if kind == "other":
-            # One after another: a file that never loads, or a long build, holds up its own tenant only.
-            count = min(count, MOST_OTHER - running)
+        if kind in MOST:
+            # A file that never loads, a long build or a callback that hangs holds up its own tenant only.
+            count = min(count, MOST[kind] - running)
         if count > 0:
             waiting[kind][tenant_id], active[kind][tenant_id] = count, running
     out: list[Workload] = []
-    for kind, room in (("task", message.slots), ("other", message.parse_slots)):
+    rooms = {
+        "task": message.slots,
+        "other": message.parse_slots,
+        "callback": message.callback_slots,
+        "trigger": min(message.trigger_slots, MOST_TRIGGERS),
+    }
+    for kind, room in rooms.items():
         while room > 0 and waiting[kind]:
             turns = order_tenants(
                 waiting=waiting[kind],
@@ -89,7 +102,7 @@ def claim(message: Claim) -> Claimed:
                 turns = [type(turns[0])(turns[0].tenant, room)]
             for turn in turns:
                 most = min(room, turn.allowance)
-                if kind == "other":
+                if kind in MOST:
                     most = min(most, waiting[kind][turn.tenant])
                 try:
                     got = _claim(kind, turn.tenant, agent, most)
@@ -133,11 +146,23 @@ def _claim(kind: str, tenant_id: UUID, agent: AgentRef, batch: int) -> list[Work
                 log_place=logs.log_place,
                 using="default",
             )
+        if kind == "trigger":
+            return claim_triggers(
+                tenant_id=tenant_id,
+                slug=slug,
+                agent=agent,
+                batch=batch,
+                now=now,
+                issue_token=tokens.issue,
+                log_place=logs.log_place,
+                using="default",
+            )
         return claim_other(
             tenant_id=tenant_id,
             slug=slug,
             agent=agent,
             batch=batch,
+            kinds=SORTS[kind],
             payloads=PAYLOADS,
             now=now,
             using="default",
@@ -160,8 +185,8 @@ def _apply(tenant_id: UUID, reports: list[Report]) -> list[Verdict]:
     """One transaction, or, when the database cannot take a value in one of them, one each."""
     try:
         with tenant_scope(tenant_id):
-            if any(op.kind in ("parsed", "built") for one in reports for op in one.operations):
-                notify(ORDERS)  # the tenant's next parse or build may be given out
+            if any(op.kind in ENDS_TURN for one in reports for op in one.operations):
+                notify(ORDERS)
             return report.apply(reports=reports, now=utc_now())
     except (DataError, ValueError) as error:
         if len(reports) > 1:

@@ -63,6 +63,8 @@ class Rule:
     superseded: int = 410
     """Status with `own` for an attempt that another one replaced. Airflow gives a retried or cleared task
     instance a new id; 410 is its answer to the old one on heartbeats, 409 on moves of the state."""
+    callbacks: bool | None = None
+    """Whether a callback may call it; by default when it is about no attempt and asks for no running one."""
 
 
 RULES: dict[Endpoint, Rule] = {}
@@ -108,6 +110,11 @@ def _not_allowed() -> HttpResponse:
 def _answer(endpoint: Endpoint, rule: Rule, request: HttpRequest, path: dict[str, Any]) -> HttpResponse:
     now = utc_now()
     claims = _bearer(request, now)
+    may_callback = (
+        rule.callbacks if rule.callbacks is not None else not (rule.own or rule.stage is Stage.RUNNING)
+    )
+    if claims.callback is not None and not may_callback:
+        raise Refusal(403, "A callback may not call this")
     if rule.own and uuid_or_none(path.pop("task_instance_id")) != claims.task_instance_id:
         raise Refusal(403, "Token subject does not match task instance ID")
     with tenant_scope(claims.tenant_id):

@@ -116,7 +116,7 @@ def skip_downstream(call: Call) -> HttpResponse:
     return done()
 
 
-@allow(OWN_RUNNING)
+@allow(Rule(stage=Stage.SETTLING, own=True, callbacks=True))
 def previous_successful_run(call: Call) -> HttpResponse:
     """GET previous-successful-dagrun: for the template context."""
     return answer(run_lookups.previous_success(task_instance_id=call.attempt.id))

@@ -14,6 +14,7 @@ from controlplane.execution.xcoms import MappedLengthTooLarge, XComName, XComRun
 
 # Airflow pushes an operator's extra links after the task reported its state.
 XCOM = Rule(stage=Stage.SETTLING)
+WRITE = Rule(stage=Stage.SETTLING, callbacks=False)
 
 
 @allow(XCOM)
@@ -42,7 +43,7 @@ def head(call: Call, **place: str) -> HttpResponse:
     return response
 
 
-@allow(XCOM)
+@allow(WRITE)
 def put(call: Call, **place: str) -> HttpResponse:
     """POST: set or replace."""
     value = call.request.body or b"null"
@@ -66,7 +67,7 @@ def put(call: Call, **place: str) -> HttpResponse:
     return answer({"message": "XCom successfully set"}, status=201)
 
 
-@allow(XCOM)
+@allow(WRITE)
 def delete(call: Call, **place: str) -> HttpResponse:
     """DELETE one map index."""
     name, map_index = XComName(**place), number(call.request, "map_index", -1)

@@ -4,6 +4,7 @@
     POST /agent/v1/claim      Claim         -> Claimed      (waits up to wait_seconds for work)
     POST /agent/v1/report     ReportBatch   -> ReportResult (answered after the commit, never before)
     POST /agent/v1/beat       Beat          -> BeatResult
+    POST /agent/v1/triggers   TriggerBeat   -> BeatResult
     POST /agent/v1/logs       LogBatch      -> LogResult
     GET  /agent/v1/bundles/{digest}         -> the artefact (application/x-tar), `Content-Length` known
 
@@ -46,12 +47,15 @@ class Registered(Struct, kw_only=True):
 
 
 class Claim(Struct, kw_only=True):
-    """Ask for at most `slots` task workloads and `parse_slots` parse or build workloads."""
+    """Ask for at most `slots` task workloads, `parse_slots` parse or build workloads, `callback_slots` callbacks."""
 
     agent_id: str
     epoch: int
     slots: int
     parse_slots: int = 1
+    callback_slots: int = 0
+    trigger_slots: int = 0
+    """Triggers are asked for alone: how many more this agent's triggerer may hold."""
     wait_seconds: float = 20.0
 
 
@@ -72,6 +76,10 @@ class Operation(Struct, kw_only=True):
       "up_for_retry" | "up_for_reschedule" | "deferred" | "awaiting_input", "end_date", ...}; plus, when the
       process died instead of saying so, {"died": {"reason", "exit_code", "signal", "limit", "peak_bytes"}}
     - `parsed`: ParseReport as dict; `built`: {"runtime_digest", "ok", "message", "log"}
+    - `callback_begun`: {} the author's code runs next; `callback_done`: {"state": "success" | "failed", "message"}
+    - `trigger_event`: {"payload"} as the SDK's serde encodes it: the task resumes; or {"ends": "success" | "failed" |
+      "skipped", "xcoms"}: it ends without a worker; `trigger_failed`: {"traceback": [line] | None, "error"}: it
+      resumes to fail; `trigger_released`: {} the agent ends, another may have the trigger
     - `handed_back`: {} the agent stops before user code ran: the attempt is queued again, no try is spent
     """
 
@@ -120,6 +128,15 @@ class Beat(Struct, kw_only=True):
     usage: dict[str, Any] = {}
 
 
+class TriggerBeat(Struct, kw_only=True):
+    """Every few seconds: all triggers that the agent holds. What it does not name counts as lost after a grace."""
+
+    agent_id: str
+    epoch: int
+    held: list[tuple[str, str, int]] = []
+    """(tenant_id, id, epoch) of each."""
+
+
 class BeatResult(Struct, kw_only=True):
     """`stop`: attempts that the agent must end now: (id, epoch, why)."""
 
@@ -166,5 +183,6 @@ __all__ = [
     "Report",
     "ReportBatch",
     "ReportResult",
+    "TriggerBeat",
     "Verdict",
 ]

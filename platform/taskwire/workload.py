@@ -51,6 +51,57 @@ class TaskWork(Struct, kw_only=True):
     started_at: str
     fresh_parse: bool = False
     secrets_to_mask: list[str] = []
+    base_url: str = ""
+    """What links to this tenant's pages begin with (Airflow's `[api] base_url`)."""
+
+
+class CallbackWork(Struct, kw_only=True):
+    """Run a callback of a DAG's author: of a task whose process could not, of a run, of a deadline."""
+
+    kind: str
+    """`task_failure`, `task_retry`, `dag_success`, `dag_failure`, `deadline`, `sla_miss`."""
+    dag_id: str
+    run_id: str
+    ti: dict[str, Any] | None = None
+    """The task instance it tells of, as `TaskWork.ti`; of a run the one that decided, of a deadline none."""
+    state: str | None = None
+    """The task instance's state, for the callbacks of a task."""
+    started_at: str | None = None
+    ended_at: str | None = None
+    dag_run: dict[str, Any]
+    max_tries: int = 0
+    reason: str = ""
+    deadline: dict[str, Any] = {}
+    """Of a deadline: {"id", "deadline_time", "number", "dag_run"}; of an `sla`: {"tasks", "blocking"}."""
+    dag_rel_path: str
+    dag_version: str
+    fresh_parse: bool = False
+    token: str
+    """For the Task Execution API while the callback runs. Held by the agent, never given to the child."""
+    log_key: str
+    base_url: str = ""
+
+
+class TriggerWork(Struct, kw_only=True):
+    """Run one trigger until it fires. Many share one process of their tenant's runtime."""
+
+    classpath: str
+    kwargs: Any = None
+    """As Airflow's SDK encoded them."""
+    ti: dict[str, Any] | None = None
+    """The task instance that waits, as `TaskWork.ti`; None for an asset watcher."""
+    assets: dict[str, str] = {}
+    """Of an asset watcher: the assets it watches, {name: uri}."""
+    timeout_at: str | None = None
+    token: str
+    """For the Task Execution API, as the task itself has one. Held by the agent, never given to the child."""
+    log_key: str = ""
+    """The log of the task's try: the trigger's lines go there too. Empty for an asset watcher."""
+    log_offset: int = 0
+    dag_rel_path: str = ""
+    """Of a task that begins in its trigger: the file that defines it, for what is to be rendered."""
+    dag_run: dict[str, Any] | None = None
+    max_tries: int = 0
 
 
 class BuildWork(Struct, kw_only=True):
@@ -63,10 +114,10 @@ class BuildWork(Struct, kw_only=True):
 
 
 class Workload(Struct, kw_only=True):
-    """An order to an agent. Exactly one of `task`, `parse`, `build` is set, as `kind` says."""
+    """An order to an agent. Exactly one of `task`, `parse`, `build`, `callback`, `trigger` is set, as `kind` says."""
 
     id: str
-    """UUID: the task instance, the bundle version or the runtime."""
+    """UUID: the task instance, the bundle version, the runtime, the callback or the asset watcher's trigger."""
     tenant_id: str
     tenant: str
     """Slug, for folders, host names and logs."""
@@ -79,3 +130,5 @@ class Workload(Struct, kw_only=True):
     task: TaskWork | None = None
     parse: ParseOrder | None = None
     build: BuildWork | None = None
+    callback: CallbackWork | None = None
+    trigger: TriggerWork | None = None

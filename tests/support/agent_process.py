@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from taskwire.workload import BundleRef, Limits, TaskWork, Workload
+from taskwire.workload import BundleRef, CallbackWork, Limits, TaskWork, Workload
 from tests.support.fake_gateway import FakeGateway
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,21 +108,7 @@ class Works:
     ) -> Workload:
         id = str(uuid.uuid4())
         instant = "2026-01-01T00:00:00+00:00"
-        dag_run = {
-            "dag_id": dag_id,
-            "run_id": "manual__1",
-            "logical_date": instant,
-            "data_interval_start": instant,
-            "data_interval_end": instant,
-            "run_after": instant,
-            "start_date": instant,
-            "end_date": None,
-            "run_type": "manual",
-            "state": "running",
-            "conf": {},
-            "consumed_asset_events": [],
-            "partition_key": None,
-        }
+        dag_run = _dag_run(dag_id, instant, "running")
         return Workload(
             id=id,
             tenant_id=TENANT,
@@ -156,3 +142,71 @@ class Works:
                 **more,
             ),
         )
+
+    def callback(
+        self,
+        *,
+        kind: str,
+        dag_id: str,
+        task_id: str | None = None,
+        path: str = "dags.py",
+        epoch: int = 1,
+        limits: Limits | None = None,
+        **more: Any,
+    ) -> Workload:
+        """A callback that the control plane owes."""
+        id = str(uuid.uuid4())
+        instant = "2026-01-01T00:00:00+00:00"
+        ti = {
+            "id": str(uuid.uuid4()),
+            "task_id": task_id,
+            "dag_id": dag_id,
+            "run_id": "manual__1",
+            "try_number": 1,
+            "map_index": -1,
+            "dag_version_id": str(uuid.uuid4()),
+            "hostname": "host-of-the-dead",
+        }
+        order: dict[str, Any] = {
+            "kind": kind,
+            "dag_id": dag_id,
+            "run_id": "manual__1",
+            "ti": ti if task_id else None,
+            "started_at": instant,
+            "ended_at": instant,
+            "dag_run": _dag_run(dag_id, instant, "failed"),
+            "dag_rel_path": path,
+            "dag_version": "v1",
+            "token": f"token-of-{id}",
+            "log_key": f"{id}/callback.log",
+            "base_url": "https://aerodrome.example/t/acme",
+        }
+        return Workload(
+            id=id,
+            tenant_id=TENANT,
+            tenant="acme",
+            epoch=epoch,
+            kind="callback",
+            runtime_digest=RUNTIME,
+            bundle=BundleRef(digest=self.digest),
+            limits=limits or Limits(),
+            callback=CallbackWork(**{**order, **more}),
+        )
+
+
+def _dag_run(dag_id: str, instant: str, state: str) -> dict[str, Any]:
+    return {
+        "dag_id": dag_id,
+        "run_id": "manual__1",
+        "logical_date": instant,
+        "data_interval_start": instant,
+        "data_interval_end": instant,
+        "run_after": instant,
+        "start_date": instant,
+        "end_date": None,
+        "run_type": "manual",
+        "state": state,
+        "conf": {},
+        "consumed_asset_events": [],
+        "partition_key": None,
+    }

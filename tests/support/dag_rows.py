@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from controlplane.dagprocessor.asset_references import record_assets
 from controlplane.dagprocessor.rows import alerts_of, limits_of, past_of, reading_of, told_of
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
@@ -41,6 +42,7 @@ def store_dag(*, tenant: Tenant, spec: dict[str, Any], bundle: BundleVersion, so
             "schedule": msgspec.to_builtins(schedule_of(told)),
             "max_active_runs": told.max_active_runs,
             "max_active_tasks": told.max_active_tasks,
+            "max_consecutive_failed_runs": told.max_consecutive_failed_dag_runs,
             "last_parsed_at": now,
             "created_at": now,
         },
@@ -65,6 +67,7 @@ def store_dag(*, tenant: Tenant, spec: dict[str, Any], bundle: BundleVersion, so
         _store_tasks(tenant, told, version)
     dag.current_version_id = version.id
     dag.save(update_fields=["current_version_id"])
+    record_assets(specs={dag.id: told}, now=now, using="default")
     return dag
 
 

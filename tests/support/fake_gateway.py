@@ -139,8 +139,7 @@ class FakeGateway:
 
     def log_events(self, work: Workload) -> list[dict[str, Any]]:
         """The complete lines of an attempt's log, decoded."""
-        assert work.task is not None
-        data = bytes(self.logs.get(work.task.log_key, b""))
+        data = bytes(self.logs.get(_log_key(work), b""))
         return [msgspec.json.decode(line) for line in data.splitlines() if line]
 
     def until_logged(self, work: Workload, text: str, seconds: float = 60.0) -> dict[str, Any]:
@@ -154,8 +153,7 @@ class FakeGateway:
         return found
 
     def _whole_lines(self, work: Workload) -> list[dict[str, Any]]:
-        assert work.task is not None
-        data = bytes(self.logs.get(work.task.log_key, b""))
+        data = bytes(self.logs.get(_log_key(work), b""))
         return [msgspec.json.decode(line) for line in data[: data.rfind(b"\n") + 1].splitlines() if line]
 
     async def _serve(self, started: threading.Event) -> None:
@@ -224,12 +222,12 @@ class FakeGateway:
             self._waiters.remove(waiter)
 
     def _take(self, claim: Claim) -> list[Workload]:
-        credits = {True: claim.slots, False: claim.parse_slots}
+        credits = {"task": claim.slots, "other": claim.parse_slots, "callback": claim.callback_slots}
         given, kept = [], []
         for work in self.queue:
-            is_task = work.kind == "task"
-            if credits[is_task] > 0:
-                credits[is_task] -= 1
+            sort = work.kind if work.kind in credits else "other"
+            if credits[sort] > 0:
+                credits[sort] -= 1
                 given.append(work)
             else:
                 kept.append(work)
@@ -266,7 +264,7 @@ class FakeGateway:
         if any(operation.kind in self.invalid for operation in report.operations):
             return refuse("invalid")
         told.operations.extend(report.operations)
-        ended = {"parsed", "built", "handed_back"}
+        ended = {"parsed", "built", "handed_back", "callback_done"}
         if state is None and any(op.kind in ended for op in report.operations):
             state = {"state": report.operations[-1].kind}
         if state is not None:
@@ -304,7 +302,7 @@ class FakeGateway:
         with self.news:
             self.news.notify_all()
         if token in self.revoked or token not in {
-            work.task.token for work in self.known.values() if work.task
+            order.token for work in self.known.values() if (order := work.task or work.callback)
         }:
             return web.json_response({"detail": "Invalid token"}, status=403)
         if (
@@ -327,3 +325,9 @@ class FakeGateway:
                 ):
                     return web.json_response({"key": key, "value": body["value"]})
         return web.json_response({"detail": {"reason": "not_found"}}, status=404)
+
+
+def _log_key(work: Workload) -> str:
+    order = work.task or work.callback
+    assert order is not None
+    return order.log_key

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from controlplane.bundles.artefact import ArtefactMissing, read_files
+from controlplane.dagprocessor.asset_references import record_assets
 from controlplane.dagprocessor.known import Listings
 from controlplane.dagprocessor.merge import Picture, Told
 from controlplane.dagprocessor.rows import (
@@ -28,6 +29,7 @@ from controlplane.dagprocessor.rows import (
 from controlplane.dagprocessor.summary import Accepted
 from controlplane.dagprocessor.texts import plain, storable
 from controlplane.foundation.db import execute
+from controlplane.ledger.assets import wake_dags
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_version import DagVersion
@@ -103,6 +105,8 @@ def record_dags(
         now=now,
     )
     _plan(specs, before, now, using)
+    record_assets(specs={rows[dag_id]: spec for dag_id, (_, spec) in specs.items()}, now=now, using=using)
+    wake_dags(dag_ids=ordered, now=now, using=using)
     return [
         Accepted(
             dag_id=dag_id,
@@ -115,11 +119,13 @@ def record_dags(
     ]
 
 
-def retire(*, picture: Picture, using: str) -> list[str]:
-    """DAGs that the bundle no longer has become stale; returns them."""
+def retire(*, picture: Picture, now: datetime, using: str) -> list[str]:
+    """DAGs that the bundle no longer has become stale, and refer to no assets; returns them."""
     rows = execute(
         "ledger/sql/retire_dags.sql", using=using, accepted=list(picture.accepted), failing=picture.failing
     )
+    if rows:
+        record_assets(specs={}, now=now, using=using)
     return [row[0] for row in rows]
 
 

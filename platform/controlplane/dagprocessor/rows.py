@@ -18,7 +18,6 @@ from domain.trigger_rules import RULE_CODES
 from taskwire.dagspec import DagSpec, TaskSpec
 from taskwire.parsing import FileParse
 
-
 LIMITS = ("dagrun_timeout_seconds", "fail_fast")
 """Columns of `dag_version` that `limits_of` fills."""
 ALERTS = ("tells_success", "tells_failure", "has_deadlines")

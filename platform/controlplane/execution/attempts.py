@@ -69,9 +69,11 @@ class Attempt:
 
 def find_attempt(*, claims: Claims, stage: Stage, now: datetime) -> Attempt:
     """The attempt that the token names. Raises AttemptUnknown, AttemptSuperseded, AttemptOver."""
+    if claims.callback is not None:
+        return _callback(claims)
     rows = execute("execution/sql/find_attempt.sql", id=claims.task_instance_id)
     if not rows:
-        raise AttemptUnknown("Task Instance not found")
+        return _watcher(claims, stage)
     *facts, end_date = rows[0]
     attempt = Attempt(*facts)
     if attempt.epoch != claims.epoch:
@@ -80,7 +82,31 @@ def find_attempt(*, claims: Claims, stage: Stage, now: datetime) -> Attempt:
         return attempt
     if stage is Stage.WHOLE and attempt.state == "queued":
         return attempt
+    if attempt.state == "deferred" and stage in (Stage.SETTLING, Stage.WHOLE):
+        return attempt  # its trigger asks
     settled_at = end_date and end_date + timedelta(seconds=SETTLING_SECONDS)
     if stage is Stage.RUNNING or attempt.state == "queued" or settled_at is None or settled_at <= now:
         raise AttemptOver(attempt.state)
     return attempt
+
+
+def _callback(claims: Claims) -> Attempt:
+    """Who speaks for a callback: it has begun under this claim and is not over. It is no attempt: with the nil
+    epoch it can write nothing of a task instance."""
+    rows = execute("execution/sql/find_callback.sql", id=claims.callback)
+    if not rows:
+        raise AttemptUnknown("Callback not found")
+    task_instance, fence, state, *names = rows[0]
+    if fence != claims.epoch:
+        raise AttemptSuperseded(state)
+    if state != "running":
+        raise AttemptOver(state)
+    return Attempt(task_instance or claims.task_instance_id, -1, state, *names, hostname="", pid=None)
+
+
+def _watcher(claims: Claims, stage: Stage) -> Attempt:
+    """Who speaks for an asset watcher's trigger: no attempt, it may only ask."""
+    rows = execute("execution/sql/find_watcher.sql", id=claims.task_instance_id, epoch=claims.epoch)
+    if not rows or stage not in (Stage.SETTLING, Stage.WHOLE):
+        raise AttemptUnknown("Task Instance not found")
+    return Attempt(claims.task_instance_id, -1, "deferred", "", "", "", -1, hostname="", pid=None)

@@ -30,6 +30,14 @@ def log_key(
     return "/".join([*pieces, str(int(map_index)), f"{int(try_number)}.log"])
 
 
+def callback_log_key(
+    *, tenant_id: UUID | str, dag_id: str, run_id: str, callback_id: UUID, claim: int
+) -> str:
+    """Of one claim of it, beside the tasks of its run: no task's piece begins with a tilde."""
+    names = (_piece(name) for name in (dag_id, run_id))
+    return "/".join([str(UUID(str(tenant_id))), *names, "~callbacks", f"{callback_id}.{int(claim)}.log"])
+
+
 def append(*, key: str, offset: int, data: bytes) -> int:
     """See LogStore.append. Raises LogKeyInvalid, LogStoreFull."""
     return _store(settings.STORE_DIR / "logs").append(key=key, offset=offset, data=data)

@@ -52,13 +52,24 @@ class Claims:
     task_instance_id: UUID
     epoch: int
     try_number: int
+    callback: UUID | None
+    """Set: it speaks for this callback of the task instance (or of its run), not for an attempt of it."""
     token_id: str
     issued_at: datetime
     expires_at: datetime
 
 
-def issue(*, tenant_id: UUID, task_instance_id: UUID, epoch: int, try_number: int, now: datetime) -> str:
-    """A new token for one attempt. Called at claim time, once per task, and on refresh (below 0.1 ms)."""
+def issue(
+    *,
+    tenant_id: UUID,
+    task_instance_id: UUID,
+    epoch: int,
+    try_number: int,
+    now: datetime,
+    callback: UUID | None = None,
+) -> str:
+    """A new token for one attempt, or for one claim of a callback. Called at claim time, once per task, and on
+    refresh (below 0.1 ms)."""
     issued = int(now.timestamp())
     payload = {
         "aud": AUDIENCE,
@@ -70,6 +81,8 @@ def issue(*, tenant_id: UUID, task_instance_id: UUID, epoch: int, try_number: in
         "iat": issued,
         "exp": issued + TTL_SECONDS,
     }
+    if callback is not None:
+        payload["cb"] = str(callback)
     # Encoded here and not by PyJWT, which checks and serialises its header anew for each token.
     signed = _HEADER + b"." + base64.urlsafe_b64encode(msgspec.json.encode(payload)).rstrip(b"=")
     signature = base64.urlsafe_b64encode(_private_key(settings.SIGNING_KEY).sign(signed)).rstrip(b"=")
@@ -116,6 +129,7 @@ def refreshed(claims: Claims, *, now: datetime) -> str | None:
         task_instance_id=claims.task_instance_id,
         epoch=claims.epoch,
         try_number=claims.try_number,
+        callback=claims.callback,
         now=now,
     )
 
@@ -131,6 +145,7 @@ def _claims(payload: dict[str, Any]) -> Claims:
             task_instance_id=UUID(payload["sub"]),
             epoch=numbers[0],
             try_number=numbers[1],
+            callback=UUID(payload["cb"]) if "cb" in payload else None,
             token_id=str(payload["jti"]),
             issued_at=datetime.fromtimestamp(numbers[2], tz=UTC),
             expires_at=datetime.fromtimestamp(numbers[3], tz=UTC),

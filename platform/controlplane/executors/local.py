@@ -16,6 +16,7 @@ from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify
 from controlplane.ledger.run_context import run_context
 from taskwire.workload import BundleRef, TaskWork, Workload
+from tenants.tenant_names import address_of
 
 CHANNEL = "workload"
 """Tasks were dispatched. `foundation.db.ORDERS` is the same for parse and build work."""
@@ -133,6 +134,7 @@ def _workload(
             log_offset=log_offset,
             started_at=row[13].isoformat(),
             fresh_parse=bool(fresh),
+            base_url=address_of(slug),
         ),
     )
 
@@ -143,11 +145,12 @@ def claim_other(
     slug: str,
     agent: AgentRef,
     batch: int,
+    kinds: Sequence[str],
     payloads: Mapping[str, Callable[..., Workload | None]],
     now: datetime,
     using: str,
 ) -> list[Workload]:
-    """Parse and build work of one tenant for `agent`. Inside the tenant's scope.
+    """Work of these kinds of one tenant for `agent`: parses and builds, or callbacks. Inside the tenant's scope.
 
     `payloads[kind](ref=, epoch=, tenant_id=, slug=, using=)` makes the workload; None drops it (nothing to do).
     """
@@ -155,6 +158,7 @@ def claim_other(
         "executors/sql/claim_other.sql",
         using=using,
         batch=batch,
+        kinds=list(kinds),
         agent=agent.id,
         agent_epoch=agent.epoch,
         now=now,

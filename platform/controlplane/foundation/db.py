@@ -39,7 +39,10 @@ a statement against 0.3)."""
 Row = tuple[Any, ...]
 
 ORDERS = "orders"
-"""Channel: there is parse or build work for agents."""
+"""Channel: there is parse or build work, or a callback, for agents."""
+
+TRIGGERS = "trigger"
+"""Channel: there are triggers for agents to run."""
 
 
 class StatementUnknown(LookupError):

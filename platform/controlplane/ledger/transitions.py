@@ -7,7 +7,7 @@ what moved: a row that lost its race (another epoch, another state) is simply no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,16 +15,25 @@ from uuid import UUID
 import msgspec
 
 from controlplane.foundation.db import execute, json_list
+from controlplane.ledger.alerts import owe_run_callbacks
+from controlplane.ledger.endings import pause_failing
 
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """What one propagation decided: instances that became terminal, that wait to be expanded, runs that are over."""
+    """What one propagation decided: instances that became terminal, that wait to be expanded, that must ask their
+    past; runs that are over, and runs whose ends tasks of later runs wait for."""
 
     ended: list[UUID]
     scheduled: list[UUID]
     unexpanded: list[UUID]
     runs_over: list[UUID]
+    asking: list[UUID] = field(default_factory=list)
+    awaited: list[UUID] = field(default_factory=list)
+    revising: list[UUID] = field(default_factory=list)
+    """Were expanded in an earlier round and may run again, if their index is still there."""
+    is_read: bool = False
+    """Tasks read the ended instances instead of counting them: they must be weighed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +138,27 @@ def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[tuple
 def promote_roots(*, runs: Sequence[UUID], now: datetime, using: str) -> Woken:
     """Tasks of begun runs that wait for nothing become scheduled; empty ones end."""
     rows = execute("ledger/sql/promote_roots.sql", using=using, runs=list(runs), now=now)
-    return _woken([("task", *row) for row in rows])
+    return woken_of([("task", *row) for row in rows])
 
 
 def propagate_ends(*, ids: Sequence[UUID], now: datetime, using: str) -> Woken:
     """Count ended instances into their downstream and runs, and decide what wakes."""
-    return _woken(execute("ledger/sql/propagate_ends.sql", using=using, ids=list(ids), now=now))
+    return woken_of(execute("ledger/sql/propagate_ends.sql", using=using, ids=list(ids), now=now))
 
 
-def _woken(rows: list[tuple[Any, ...]]) -> Woken:
-    out = Woken([], [], [], [])
+def woken_of(rows: list[tuple[Any, ...]]) -> Woken:
+    out = Woken([], [], [], [], is_read=any(row[0] == "read" for row in rows))
     for kind, row_id, state in rows:
+        if kind == "read":
+            continue
         if kind == "run":
             out.runs_over.append(row_id)
+        elif kind == "awaited":
+            out.awaited.append(row_id)
+        elif state == "past":
+            out.asking.append(row_id)
+        elif state == "revise":
+            out.revising.append(row_id)
         elif state is None:
             out.unexpanded.append(row_id)
         elif state == "scheduled":
@@ -153,28 +170,17 @@ def _woken(rows: list[tuple[Any, ...]]) -> Woken:
 
 def finish_runs(*, runs: Sequence[UUID], now: datetime, using: str) -> list[RunOver]:
     """Runs with nothing unfinished get their final state; their DAG may start the next."""
-    return [
-        RunOver(*row) for row in execute("ledger/sql/finish_runs.sql", using=using, runs=list(runs), now=now)
-    ]
+    rows = execute("ledger/sql/finish_runs.sql", using=using, runs=list(runs), now=now)
+    if tells := [(row[0], row[5]) for row in rows if row[4]]:
+        owe_run_callbacks(runs=tells, now=now, using=using)
+    if failed := [row[1] for row in rows if row[5] == "task_failure"]:
+        pause_failing(dags=failed, now=now, using=using)
+    return [RunOver(*row[:4]) for row in rows]
 
 
 def promote_due(*, ids: Sequence[UUID], now: datetime, using: str) -> int:
     """Due retries and reschedules are scheduled again. Returns how many."""
     return len(execute("ledger/sql/promote_due.sql", using=using, ids=list(ids), now=now))
-
-
-def expand_task(*, task_instance: UUID, length: int, now: datetime, using: str) -> list[UUID]:
-    """A mapped instance becomes `length` (>= 1) scheduled ones."""
-    rows = execute("ledger/sql/expand_task.sql", using=using, id=task_instance, length=length, now=now)
-    return [row[0] for row in rows]
-
-
-def end_unexpanded(*, task_instance: UUID, state: str, note: str, now: datetime, using: str) -> bool:
-    """A mapped instance that cannot expand ends: skipped or failed, with a note for people."""
-    rows = execute(
-        "ledger/sql/end_unexpanded.sql", using=using, id=task_instance, state=state, note=note, now=now
-    )
-    return bool(rows)
 
 
 def dispatch_tasks(*, ids: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int]]:

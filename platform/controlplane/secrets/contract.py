@@ -37,10 +37,10 @@ class KeyUnavailable(LookupError):
 
 
 class SecretStore(Protocol):
-    """Both run inside the scope of `place.tenant_id`."""
+    """Both run inside the scope of `place.tenant_id`; `using` names the connection that holds it."""
 
     def seal(self, *, plain: bytes, place: Place) -> bytes:
         """An envelope that opens at `place`; another one with each call. Raises KeyUnavailable."""
 
-    def open(self, *, sealed: bytes, place: Place) -> bytes:
+    def open(self, *, sealed: bytes, place: Place, using: str = "default") -> bytes:
         """What was sealed. Raises SealBroken and KeyUnavailable."""

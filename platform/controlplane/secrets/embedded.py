@@ -76,13 +76,13 @@ class EmbeddedStore:
         nonce = os.urandom(_NONCE)
         return head + nonce + cipher.encrypt(nonce, plain, head + place.bound())
 
-    def open(self, *, sealed: bytes, place: Place) -> bytes:
+    def open(self, *, sealed: bytes, place: Place, using: str = "default") -> bytes:
         """See the contract."""
-        _require_scope(place)
+        _require_scope(place, using)
         if sealed[:1] != VERSION or len(sealed) < _HEAD + _NONCE + _TAG:
             raise SealBroken(f"{place.table} {place.row_id}: not an envelope this release can read")
         head, nonce, body = sealed[:_HEAD], sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :]
-        cipher = self._by_id(place.tenant_id, UUID(bytes=sealed[1:_HEAD]))
+        cipher = self._by_id(place.tenant_id, UUID(bytes=sealed[1:_HEAD]), using)
         try:
             return cipher.decrypt(nonce, body, head + place.bound())
         except InvalidTag:
@@ -106,11 +106,11 @@ class EmbeddedStore:
         key_id, kek_id, wrapped = rows[0]
         return key_id, self._unwrap(tenant_id, key_id, kek_id, bytes(wrapped))
 
-    def _by_id(self, tenant_id: UUID, key_id: UUID) -> AESGCM:
+    def _by_id(self, tenant_id: UUID, key_id: UUID, using: str) -> AESGCM:
         known = self._known.get((tenant_id, key_id))
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        rows = execute("secrets/sql/data_key.sql", id=key_id)
+        rows = execute("secrets/sql/data_key.sql", using=using, id=key_id)
         if not rows:
             raise SealBroken(f"no data key {key_id} belongs to tenant {tenant_id}")
         cipher = self._unwrap(tenant_id, key_id, rows[0][0], bytes(rows[0][1]))
@@ -138,9 +138,9 @@ class EmbeddedStore:
             raise SealBroken(f"data key {key_id} was changed, or belongs to another tenant") from None
 
 
-def _require_scope(place: Place) -> None:
+def _require_scope(place: Place, using: str = "default") -> None:
     # Keys in memory know no row-level security: without this, a known key would open in any scope or none.
-    if current_tenant() != str(place.tenant_id):
+    if current_tenant(using=using) != str(place.tenant_id):
         raise SealBroken(f"{place.table} {place.row_id}: opened outside the scope of its tenant")
 
 

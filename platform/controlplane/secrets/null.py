@@ -21,7 +21,7 @@ class NullStore:
         salt = os.urandom(12)
         return VERSION + salt + _check(salt, place, plain) + plain
 
-    def open(self, *, sealed: bytes, place: Place) -> bytes:
+    def open(self, *, sealed: bytes, place: Place, using: str = "default") -> bytes:
         """See the contract."""
         salt, check, plain = sealed[1:13], sealed[13:45], sealed[45:]
         if sealed[:1] != VERSION or check != _check(salt, place, plain):

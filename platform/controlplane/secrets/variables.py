@@ -35,12 +35,12 @@ class Keys:
     total: int
 
 
-def get(key: str) -> str:
+def get(key: str, *, using: str = "default") -> str:
     """The value. Raises VariableUnknown, SealBroken, KeyUnavailable."""
-    rows = execute("secrets/sql/get_variable.sql", key=key)
+    rows = execute("secrets/sql/get_variable.sql", using=using, key=key)
     if not rows:
         raise VariableUnknown(f"Variable with key '{key}' not found")
-    return _open(row_id=rows[0][0], sealed=bytes(rows[0][1]))
+    return _open(row_id=rows[0][0], sealed=bytes(rows[0][1]), using=using)
 
 
 def value_of(row: Variable) -> str:
@@ -71,9 +71,9 @@ def list_keys(*, prefix: str = "", limit: int, offset: int = 0) -> Keys:
     return Keys(keys=[key for key, _ in rows if key is not None], total=rows[0][1])
 
 
-def _place(row_id: UUID) -> Place:
-    return Place(tenant_id=UUID(current_tenant()), table="variable", column="sealed", row_id=row_id)
+def _place(row_id: UUID, using: str = "default") -> Place:
+    return Place(tenant_id=UUID(current_tenant(using=using)), table="variable", column="sealed", row_id=row_id)
 
 
-def _open(*, row_id: UUID, sealed: bytes) -> str:
-    return store.current().open(sealed=sealed, place=_place(row_id)).decode()
+def _open(*, row_id: UUID, sealed: bytes, using: str = "default") -> str:
+    return store.current().open(sealed=sealed, place=_place(row_id, using), using=using).decode()

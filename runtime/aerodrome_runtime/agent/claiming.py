@@ -1,4 +1,5 @@
-"""The claim loops: one long poll for tasks, one for parses and builds, each for as many as it has slots free."""
+"""The claim loops: one long poll for tasks, one for parses and builds, one for callbacks, each for as many as it has
+slots free."""
 
 from __future__ import annotations
 
@@ -32,9 +33,9 @@ class Slots:
 
 
 async def claim_for_ever(
-    *, session: Session, slots: Slots, tasks: bool, start: Callable[[Workload], None]
+    *, session: Session, slots: Slots, sort: str, start: Callable[[Workload], None]
 ) -> None:
-    """Claim tasks (or, if not `tasks`, parses and builds) and hand each to `start`, until cancelled.
+    """Claim work of this sort (`task`, `other`, `callback`) and hand each to `start`, until cancelled.
 
     `start` takes the slot and gives it back when the workload has ended.
     """
@@ -50,8 +51,9 @@ async def claim_for_ever(
                     Claim(
                         agent_id=who.agent_id,
                         epoch=who.epoch,
-                        slots=slots.free if tasks else 0,
-                        parse_slots=0 if tasks else slots.free,
+                        slots=slots.free if sort == "task" else 0,
+                        parse_slots=slots.free if sort == "other" else 0,
+                        callback_slots=slots.free if sort == "callback" else 0,
                         wait_seconds=WAIT_SECONDS,
                     )
                 )

@@ -43,6 +43,7 @@ def conclude(*, ending: Ending, should_retry: bool) -> Outcome:
         "signal": ending.signal,
         "limit": ending.memory_limit_bytes if reason == "memory" else None,
         "peak_bytes": ending.peak_bytes,
+        "message": message,
     }
     return Outcome("up_for_retry" if should_retry else "failed", died, message, level)
 

@@ -30,11 +30,17 @@ class Reporter:
         self._queue: list[tuple[Report, asyncio.Future[Verdict]]] = []
         self._wake = asyncio.Event()
 
-    async def submit(self, *, id: str, tenant_id: str, epoch: int, operations: list[Operation]) -> Verdict:
-        """Commit `operations` of one attempt, all or none. Call again only after the verdict: order is yours."""
+    async def submit(
+        self, *, id: str, tenant_id: str, epoch: int, operations: list[Operation], keep: bool = True
+    ) -> Verdict:
+        """Commit `operations` of one attempt, all or none. Call again only after the verdict: order is yours.
+
+        Not to `keep` it: should this process die before the answer, nobody may say it in its place.
+        """
         report = Report(id=id, tenant_id=tenant_id, epoch=epoch, operations=operations)
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        self._spool.append([report])
+        if keep:
+            self._spool.append([report])
         self._queue.append((report, future))
         self._wake.set()
         return await future

@@ -12,6 +12,7 @@ from aerodrome_runtime.agent.attempt import SHUTTING_DOWN, Attempt
 from aerodrome_runtime.agent.beating import beat_for_ever
 from aerodrome_runtime.agent.build import Builder
 from aerodrome_runtime.agent.bundles import Bundles
+from aerodrome_runtime.agent.callback import CallbackAttempt
 from aerodrome_runtime.agent.claiming import Slots, claim_for_ever
 from aerodrome_runtime.agent.configuration import Settings
 from aerodrome_runtime.agent.confine import Confinement
@@ -33,12 +34,15 @@ from aerodrome_runtime.agent.zygotes import BaseZygotes
 from aerodrome_runtime.jail.level import Level
 from taskwire.agent import BeatResult, Operation
 from taskwire.parsing import ParseReport
-from taskwire.workload import Workload
+from taskwire.workload import CallbackWork, Workload
 
 log = logging.getLogger("aerodrome.agent")
 USER_AGENT = "aerodrome-agent/0.1"
 PARSE_SLOTS = 4
 """Parses and builds at once. The gateway gives one tenant one of them at a time."""
+CALLBACK_SLOTS = 4
+"""Callbacks at once. The gateway gives one tenant two of them at a time."""
+CALLBACK_LOG_BYTES = 1024 * 1024
 DRAIN_SECONDS = 10.0
 """How long running tasks may go on when the agent is told to end: their tries are not ours to waste."""
 STOP_SECONDS = 12.0
@@ -88,9 +92,13 @@ class Agent:
             runtimes=self.runtimes,
         )
         self.builder = Builder(runtimes=self.runtimes, uv=settings.uv)
-        self.slots = Slots(settings.slots)
-        self.other_slots = Slots(PARSE_SLOTS)
+        self.slots_of = {
+            "task": Slots(settings.slots),
+            "other": Slots(PARSE_SLOTS),
+            "callback": Slots(CALLBACK_SLOTS),
+        }
         self.attempts: dict[tuple[str, int], Attempt] = {}
+        self.callbacks: dict[tuple[str, int], CallbackAttempt] = {}
         self.working: dict[tuple[str, int], tuple[Workload, asyncio.Task[None]]] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -104,9 +112,9 @@ class Agent:
         ]
         claims = [
             asyncio.create_task(
-                claim_for_ever(session=self.session, slots=slots, tasks=tasks, start=self.start)
+                claim_for_ever(session=self.session, slots=slots, sort=sort, start=self.start)
             )
-            for slots, tasks in ((self.slots, True), (self.other_slots, False))
+            for sort, slots in self.slots_of.items()
         ]
         stopped = asyncio.create_task(stopping.wait())
         try:
@@ -135,8 +143,8 @@ class Agent:
             tasks = [task for _, task in self.working.values()]
             if tasks:
                 await asyncio.wait(tasks, timeout=seconds)
-            for attempt in list(self.attempts.values()):
-                attempt.stop(SHUTTING_DOWN)
+            for ending in [*self.attempts.values(), *self.callbacks.values()]:
+                ending.stop(SHUTTING_DOWN)
         await self.shipper.settle(seconds=5)
 
     def start(self, work: Workload) -> None:
@@ -144,7 +152,7 @@ class Agent:
         key = (work.id, work.epoch)
         if key in self.working:
             return
-        slots = self.slots if work.kind == "task" else self.other_slots
+        slots = self.slots_of.get(work.kind, self.slots_of["other"])
         slots.take()
         task = asyncio.create_task(self._work(work))
         self.working[key] = (work, task)
@@ -152,6 +160,7 @@ class Agent:
         def done(ended: asyncio.Task[None]) -> None:
             self.working.pop(key, None)
             self.attempts.pop(key, None)
+            self.callbacks.pop(key, None)
             slots.give_back()
             if not ended.cancelled() and ended.exception() is not None:
                 log.error(
@@ -168,7 +177,7 @@ class Agent:
 
     def heard(self, result: BeatResult) -> None:
         for id, epoch, why in result.stop:
-            attempt = self.attempts.get((id, epoch))
+            attempt = self.attempts.get((id, epoch)) or self.callbacks.get((id, epoch))
             if attempt is not None:
                 attempt.stop(why)
         for (id, _), attempt in self.attempts.items():
@@ -186,17 +195,11 @@ class Agent:
                 cap_bytes=work.limits.log_bytes or CAP_BYTES,
                 offset=work.task.log_offset,
             )
-            client = ExecutionClient(
-                http=self.http,
-                base_url=self.settings.execution_url,
-                token=Token(work.task.token),
-                agent=USER_AGENT,
-            )
             attempt = Attempt(
                 work=work,
                 task=work.task,
                 reporter=self.reporter,
-                client=client,
+                client=self._client(work.task.token),
                 mask=mask,
                 task_log=task_log,
             )
@@ -209,6 +212,9 @@ class Agent:
                 runtimes=self.runtimes,
             )
             return
+        if work.kind == "callback" and work.callback is not None:
+            await self._callback(work, work.callback)
+            return
         try:
             operation = await self._other(work)
         except Exception as error:
@@ -220,6 +226,26 @@ class Agent:
         )
         if verdict.verdict != "accepted":
             log.warning("%s %s e%s: %s %s", work.kind, work.id, work.epoch, verdict.reason, verdict.message)
+
+    async def _callback(self, work: Workload, order: CallbackWork) -> None:
+        mask = Mask([])
+        attempt = CallbackAttempt(
+            work=work,
+            order=order,
+            reporter=self.reporter,
+            client=self._client(order.token),
+            mask=mask,
+            callback_log=TaskLog(key=order.log_key, mask=mask, cap_bytes=CALLBACK_LOG_BYTES),
+        )
+        self.callbacks[work.id, work.epoch] = attempt
+        await attempt.run(
+            bundles=self.bundles, spares=self.spares, shipper=self.shipper, runtimes=self.runtimes
+        )
+
+    def _client(self, token: str) -> ExecutionClient:
+        return ExecutionClient(
+            http=self.http, base_url=self.settings.execution_url, token=Token(token), agent=USER_AGENT
+        )
 
     async def _other(self, work: Workload) -> Operation:
         if work.kind == "parse" and work.parse is not None:

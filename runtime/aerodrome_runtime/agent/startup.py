@@ -6,7 +6,9 @@ import socket
 from datetime import UTC, datetime
 from typing import Any
 
-from taskwire.workload import TaskWork, Workload
+import msgspec
+
+from taskwire.workload import CallbackWork, TaskWork, Workload
 
 _HOST = socket.gethostname()
 
@@ -33,6 +35,23 @@ def startup_message(work: Workload, task: TaskWork) -> dict[str, Any]:
         "aerodrome": {
             "title": f"aerodrome-task {work.tenant} {work.id} e{work.epoch}",
             "fresh_parse": task.fresh_parse,
+            "base_url": task.base_url,
+        },
+    }
+
+
+def callback_message(work: Workload, order: CallbackWork) -> dict[str, Any]:
+    """The first frame of a child that runs a callback. What is the agent's alone stays here."""
+    told = msgspec.to_builtins(order)
+    for name in ("token", "log_key"):
+        del told[name]
+    return {
+        "type": "AerodromeCallback",
+        "aerodrome": {
+            "title": f"aerodrome-callback {work.tenant} {work.id} e{work.epoch}",
+            "fresh_parse": order.fresh_parse,
+            "base_url": order.base_url,
+            "callback": told,
         },
     }
 

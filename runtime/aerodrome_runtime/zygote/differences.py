@@ -3,7 +3,8 @@
 1. `parse` looks the DAG up in the file loaded ahead, instead of fetching a bundle and parsing it in the
    critical path; a file that says so (`fresh_parse`), or that asked for a Variable or Connection while it was
    loaded ahead, is parsed again, inside the parsing context.
-2. `get_startup_details` also takes from the same frame what is ours (`aerodrome`: title, fresh_parse).
+2. `get_startup_details` also takes from the same frame what is ours (`aerodrome`: title, fresh_parse, base_url).
+   When it names a callback, that is run instead of a task (`callback`), and the process ends.
 3. `BundleVersionLock` does nothing: the agent keeps an unpacked bundle as long as anything runs from it.
 4. `setproctitle` gives the title of the order instead of `airflow worker -- <id>`.
 5. Pydantic's `TypeAdapter`s of types that never change are made once instead of five times per task: they were
@@ -18,9 +19,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
+import os
+import sys
 from typing import Any
 
 from aerodrome_runtime.zygote import dagfile
+from aerodrome_runtime.zygote.title import set_title
 
 REVIEWED: dict[str, str] = {
     "task_runner.parse": "69cedeb5764ac5c639a047ecaf86f3bebc343bd0cfbaf14dae09054057f8a50e",
@@ -82,13 +86,18 @@ def get_startup_details() -> Any:
 
     frame = task_runner.SUPERVISOR_COMMS._read_frame()
     ours.update(frame.body.pop("aerodrome", None) or {})
+    if base_url := ours.get("base_url"):
+        os.environ["AIRFLOW__API__BASE_URL"] = base_url
+    if told := ours.get("callback"):
+        from aerodrome_runtime.zygote import callback
+
+        set_title(ours.get("title", ""))
+        sys.exit(callback.run(told, loaded, fresh_parse=bool(ours.get("fresh_parse"))))
     return StartupDetails.model_validate(frame.body)
 
 
 def parse(what: Any, log: Any) -> Any:
     """`task_runner.parse`, line by line, from the file loaded ahead."""
-    import sys
-
     from airflow.sdk.api.datamodels._generated import TaskInstanceState
     from airflow.sdk.bases.operator import BaseOperator
     from airflow.sdk.definitions.mappedoperator import MappedOperator

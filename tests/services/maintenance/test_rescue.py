@@ -201,6 +201,7 @@ def _claim_parse(tenant: Tenant, agent: AgentRef) -> int:
 
     with tenant_scope(tenant.id):
         got = claim_other(
+            kinds=["parse", "build"],
             tenant_id=tenant.id,
             slug=tenant.slug,
             agent=agent,

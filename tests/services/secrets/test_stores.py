@@ -159,5 +159,5 @@ def test_nothing_without_a_scope(
     ):
         with pytest.raises(SealBroken, match="outside the scope"):
             call()
-    monkeypatch.setattr("controlplane.secrets.embedded._require_scope", lambda place: None)
+    monkeypatch.setattr("controlplane.secrets.embedded._require_scope", lambda *_: None)
     assert embedded_store.open(sealed=sealed, place=place) == b"v", "the control: the key is in memory"

@@ -1,6 +1,7 @@
 -- Purpose: renew an agent's lease; note which attempts it has heard of; find those it runs that are not its own
 -- any more or must stop; forget claims it does not know (they are then lost, and rescued). Thin ledger only.
 -- Locks: the agent, its workloads (SKIP LOCKED: one that is just ending needs nothing). Index: workload_agent.
+-- Triggers are compared apart, less often (triggerer/sql/beat_triggers.sql).
 -- Rows out: ('alive', NULL, NULL, NULL) first when current, then ('stop', ref, epoch, why).
 WITH alive AS (
   UPDATE agent SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s::float8), usage = %(usage)s::jsonb
@@ -11,7 +12,7 @@ WITH alive AS (
 ), news AS MATERIALIZED (
   SELECT w.id, EXISTS (SELECT FROM held WHERE held.ref = w.ref AND held.epoch = w.epoch) AS named
   FROM workload w, alive
-  WHERE w.agent_id = alive.id AND w.agent_epoch = alive.epoch
+  WHERE w.agent_id = alive.id AND w.agent_epoch = alive.epoch AND w.kind <> 'trigger'
     AND CASE WHEN EXISTS (SELECT FROM held WHERE held.ref = w.ref AND held.epoch = w.epoch)
              THEN w.kind = 'task' AND w.attempts = 0
              ELSE w.claimed_at < clock_timestamp() - make_interval(secs => %(grace)s::float8) END

@@ -17,6 +17,8 @@ class Dag(TenantModel):
     bundle_version = tenant_link("ledger.BundleVersion", null=True, on_delete=models.SET_NULL)
     relative_fileloc = models.CharField(max_length=1000)
     is_paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=500, null=True)
+    """Why it was paused, when nobody did: too many failed runs one after another."""
     is_stale = models.BooleanField(default=False)
     """No longer in the newest bundle: kept with its history, plans no runs."""
     has_import_errors = models.BooleanField(default=False)

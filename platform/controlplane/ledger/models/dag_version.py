@@ -21,6 +21,14 @@ class DagVersion(TenantModel):
     """The DAG file as it stood, for the code view."""
     bundle_version = tenant_link("ledger.BundleVersion")
     created_at = models.DateTimeField()
+    tells_success = models.BooleanField(db_default=False)
+    """The DAG has an `on_success` callback."""
+    tells_failure = models.BooleanField(db_default=False)
+    dagrun_timeout_seconds = models.FloatField(null=True)
+    fail_fast = models.BooleanField(db_default=False)
+    """The first failure of a task stops the rest of its run."""
+    has_deadlines = models.BooleanField(db_default=False)
+    """It has a deadline, or a task of it an `sla`."""
 
     class Meta:
         db_table = "dag_version"

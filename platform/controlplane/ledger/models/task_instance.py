@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from tenants.models.tenant_model import TenantModel, tenant_link
@@ -21,6 +22,8 @@ class TaskInstance(TenantModel):
     map_index = models.IntegerField(db_default=-1)
     is_mapped = models.BooleanField(db_default=False)
     """True with `map_index` -1: not expanded yet."""
+    map_lengths = ArrayField(models.IntegerField(), null=True)
+    """In nested mapped groups: how long each is, outermost first."""
     state = models.CharField(max_length=20, null=True)
     epoch = models.IntegerField(db_default=0)
     try_number = models.IntegerField(db_default=0)
@@ -45,6 +48,8 @@ class TaskInstance(TenantModel):
     operator = models.CharField(max_length=250)
     held_reason = models.CharField(max_length=500, null=True)
     """Why a scheduled task is not admitted, for people; NULL once it is."""
+    past_run_id = models.UUIDField(null=True)
+    """Waiting (state NULL) for its past: the run before, whose instances it asks. No key: looked up when asked."""
     due_at = models.DateTimeField(null=True)
     """When a retry or a reschedule is due."""
     scheduled_at = models.DateTimeField(null=True)
@@ -65,6 +70,9 @@ class TaskInstance(TenantModel):
     died = models.JSONField(null=True)
     """How the last attempt's process died, when it did not say so itself."""
     note = models.TextField(null=True)
+    ran_version_id = models.UUIDField(null=True)
+    """What its newest try ran, when its run has moved to another version since; NULL: what the run has."""
+    ran_bundle_id = models.UUIDField(null=True)
 
     class Meta:
         db_table = "task_instance"
@@ -78,9 +86,16 @@ class TaskInstance(TenantModel):
             models.Index(
                 fields=["tenant", "id"],
                 name="task_instance_active",
-                condition=models.Q(state__in=["queued", "running", "restarting", "deferred"]),
+                condition=models.Q(
+                    state__in=["queued", "running", "restarting", "deferred", "awaiting_input"]
+                ),
             ),
             models.Index(fields=["tenant", "dag_id", "task_id", "-id"], name="task_instance_history"),
+            models.Index(
+                fields=["tenant", "past_run_id"],
+                name="task_instance_past",
+                condition=models.Q(past_run_id__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -1,6 +1,6 @@
 -- Purpose: runs and all their task rows, from the DAG versions' templates, in one statement.
 -- Locks: none taken before; the unique keys (run_id; logical_date) decide races. Index: dag_task_index_uk.
--- Bound: the runs given times the tasks of their versions; OFFSET 0 keeps the planner on the index for each run.
+-- Bound: the runs given times the task instances of their versions; OFFSET 0 keeps the planner on the index for each run.
 -- Rows out: (run row id, dag_id, run_id) of the runs that are new.
 WITH said AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%(runs)s::jsonb) AS r(
@@ -16,22 +16,34 @@ WITH said AS MATERIALIZED (
   SELECT app.uuid7(), (SELECT app.tenant()), dag_id, run_id, run_type, 'queued', logical_date, interval_start,
     interval_end, run_after, %(now)s::timestamptz, conf, triggered_by, "user", note, partition_key,
     partition_date, dag_version, bundle_version, runtime_digest, backfill, backfill_ordinal, awaits_interval,
-    (SELECT count(*) FROM dag_task t WHERE t.tenant_id = (SELECT app.tenant())
-                                       AND t.dag_version_id = said.dag_version)
+    (SELECT coalesce(sum(t.first_count), 0) FROM dag_task t
+     WHERE t.tenant_id = (SELECT app.tenant()) AND t.dag_version_id = said.dag_version)
   FROM said
   ON CONFLICT DO NOTHING
   RETURNING id, dag_id, run_id, dag_version_id, backfill_id
 ), tasks AS (
   INSERT INTO task_instance (
-    id, tenant_id, dag_run_id, dag_version_id, dag_id, run_id, task_id, task_index, is_mapped, max_tries,
+    id, tenant_id, dag_run_id, dag_version_id, dag_id, run_id, task_id, task_index, map_index, is_mapped, map_lengths, max_tries,
     trigger_rule, upstream_total, upstream_setup_total, pool, pool_slots, queue, executor, priority_weight,
     operator, yields)
   SELECT app.uuid7(), (SELECT app.tenant()), run.id, t.dag_version_id, run.dag_id, run.run_id,
-    t.task_id, t.task_index, t.is_mapped, t.max_tries, t.trigger_rule, t.upstream_count,
+    t.task_id, t.task_index, m.map_index, t.is_mapped,
+    CASE WHEN cardinality(t.known_lengths) > 1 THEN t.known_lengths END, t.max_tries, t.trigger_rule, t.upstream_count,
     t.setup_upstream_count, t.pool, t.pool_slots, t.queue, t.executor, t.priority_weight, t.operator,
     run.backfill_id IS NOT NULL
   FROM run CROSS JOIN LATERAL (
     SELECT * FROM dag_task d
     WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_version_id = run.dag_version_id OFFSET 0) t
+  -- What the file says the length of is expanded at once, as in Airflow; -1 while it is not.
+  CROSS JOIN LATERAL generate_series(
+    CASE WHEN 0 = ANY(t.known_lengths) OR t.known_lengths IS NULL THEN -1 ELSE 0 END,
+    CASE WHEN 0 = ANY(t.known_lengths) OR t.known_lengths IS NULL THEN -1 ELSE t.first_count - 1 END) AS m(map_index)
+), watched AS (
+  INSERT INTO work_item (tenant_id, kind, ref, due_at)
+  SELECT (SELECT app.tenant()), 'watch', run.id, least(%(now)s::timestamptz, clock_timestamp())
+  FROM run CROSS JOIN LATERAL (
+    SELECT v.has_deadlines FROM dag_version v
+    WHERE v.tenant_id = (SELECT app.tenant()) AND v.id = run.dag_version_id OFFSET 0) v
+  WHERE v.has_deadlines
 )
 SELECT id, dag_id, run_id FROM run

@@ -1,12 +1,14 @@
 -- Purpose: runs whose last task instance ended get their state; their DAG may start another.
 -- Locks: dag_run rows, then dag rows in id order. Bound: the runs given.
--- Rows out: (run row id, dag_id, run_id, state).
+-- A run that must fail (`fails_by`: its time is over) does, whatever its tasks say.
+-- Rows out: (run row id, dag_id, run_id, state, whether its DAG has a callback for that state, why).
 WITH over AS (
   UPDATE dag_run r
-  SET state = CASE WHEN r.failed_leaves > 0 THEN 'failed' ELSE 'success' END, end_date = %(now)s::timestamptz
+  SET state = CASE WHEN r.failed_leaves > 0 OR r.fails_by IS NOT NULL THEN 'failed' ELSE 'success' END, end_date = %(now)s::timestamptz
   WHERE r.id = ANY(%(runs)s::uuid[]) AND r.tenant_id = (SELECT app.tenant())
     AND r.state = 'running' AND r.unfinished <= 0
-  RETURNING r.id, r.dag_id, r.run_id, r.state
+  RETURNING r.id, r.dag_id, r.run_id, r.state, r.dag_version_id,
+    coalesce(r.fails_by, CASE r.state WHEN 'failed' THEN 'task_failure' ELSE 'success' END) AS reason
 ), held AS MATERIALIZED (
   SELECT d.id, c.n FROM dag d
   JOIN (SELECT dag_id, count(*)::int AS n FROM over GROUP BY dag_id) c ON c.dag_id = d.dag_id
@@ -20,4 +22,7 @@ WITH over AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), 'start_runs', id, %(now)s::timestamptz FROM freed
 )
-SELECT id, dag_id, run_id, state FROM over
+SELECT id, dag_id, run_id, state,
+       (SELECT CASE over.state WHEN 'failed' THEN v.tells_failure ELSE v.tells_success END
+        FROM dag_version v WHERE v.id = over.dag_version_id AND v.tenant_id = (SELECT app.tenant())), reason
+FROM over

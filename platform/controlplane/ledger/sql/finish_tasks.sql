@@ -1,7 +1,8 @@
 -- Purpose: running attempts say how they ended (or that they pause). The one door out of `running`.
 -- Locks: the instances in id order. Index: primary key. Bound: the arrays.
 -- A late or foreign epoch moves nothing. What is to be done at once is due at once, even when the clock of who
--- says so (`now`) is ahead of the database's. Rows out: (id, epoch) of those that moved.
+-- says so (`now`) is ahead of the database's. A process that died could not run its author's callbacks: they are
+-- owed (`callback`), once per attempt, and agents are told. Rows out: (id, epoch) of those that moved.
 WITH said AS (
   SELECT * FROM unnest(
     %(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(ended)s::timestamptz[], %(due)s::timestamptz[],
@@ -23,7 +24,7 @@ WITH said AS (
         WHEN 'up_for_reschedule' THEN coalesce(ti.first_rescheduled_at, ti.start_date)
         WHEN 'up_for_retry' THEN NULL ELSE ti.first_rescheduled_at END,
       held_reason = CASE said.state
-        WHEN 'deferred' THEN 'deferred: it waits for a trigger, and no triggerer runs in this release'
+        WHEN 'deferred' THEN 'deferred: it waits for its trigger'
         WHEN 'awaiting_input' THEN 'awaiting_input: it waits for an answer of a person' END
   FROM said JOIN locked USING (id, epoch)
   WHERE ti.id = said.id AND ti.epoch = said.epoch AND ti.tenant_id = (SELECT app.tenant())
@@ -39,6 +40,27 @@ WITH said AS (
     m.start_date, m.end_date, m.hostname, m.unixname, m.pid, m.dag_version_id, m.died
   FROM moved m WHERE m.state = 'up_for_retry'
   ON CONFLICT DO NOTHING
+), owed AS (
+  INSERT INTO callback (id, tenant_id, kind, ref, epoch, dag_run_id, task_instance_id, dag_version_id, dag_id,
+    run_id, task_id, map_index, try_number, started_at, ended_at, hostname, reason, created_at)
+  SELECT app.uuid7(), (SELECT app.tenant()), CASE m.state WHEN 'failed' THEN 'task_failure' ELSE 'task_retry' END,
+    m.id, m.epoch, m.dag_run_id, m.id, m.dag_version_id, m.dag_id, m.run_id, m.task_id, m.map_index, m.try_number,
+    m.start_date, m.end_date, m.hostname, left(coalesce(m.died ->> 'message', m.died ->> 'reason', ''), 500),
+    %(now)s::timestamptz
+  FROM moved m
+  CROSS JOIN LATERAL (
+    SELECT t.tells_failure, t.tells_retry FROM dag_task t
+    WHERE t.tenant_id = (SELECT app.tenant()) AND t.dag_version_id = m.dag_version_id
+      AND t.task_index = m.task_index OFFSET 0
+  ) t
+  WHERE m.died IS NOT NULL AND m.state IN ('failed', 'up_for_retry')
+    AND CASE m.state WHEN 'failed' THEN t.tells_failure ELSE t.tells_retry END
+  ON CONFLICT (tenant_id, ref, kind, epoch) DO NOTHING
+  RETURNING id
+), told AS (
+  INSERT INTO workload (id, tenant_id, kind, ref, epoch, dispatched_at)
+  SELECT app.uuid7(), (SELECT app.tenant()), 'callback', id, 1, %(now)s::timestamptz FROM owed
+  RETURNING pg_notify('orders', '')
 ), items AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), CASE WHEN m.state IN ('up_for_retry', 'up_for_reschedule') THEN 'due' ELSE 'finished' END, m.id,
@@ -47,5 +69,10 @@ WITH said AS (
   UNION ALL
   SELECT (SELECT app.tenant()), 'admit', NULL, least(%(now)s::timestamptz, clock_timestamp())
   WHERE EXISTS (SELECT 1 FROM moved m WHERE m.state NOT IN ('success', 'failed', 'skipped'))
+  UNION ALL
+  SELECT (SELECT app.tenant()), 'stop', m.id, least(%(now)s::timestamptz, clock_timestamp())
+  FROM moved m
+  WHERE m.state = 'failed' AND (SELECT v.fail_fast FROM dag_version v
+                                WHERE v.tenant_id = (SELECT app.tenant()) AND v.id = m.dag_version_id)
 )
 SELECT id, epoch FROM moved
