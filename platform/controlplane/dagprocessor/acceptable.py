@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from domain.assets import LONGEST, LONGEST_BYTES, asset_refusal, key_of, leaves
 from domain.graph import CycleFound, EdgeUnknown, topological_order
 from domain.timetables.evaluate import check
 from domain.timetables.instants import TimetableInvalid
@@ -80,6 +81,7 @@ def _check_dag(spec: DagSpec) -> None:
         _check_int(number, f"a limit of DAG {spec.dag_id!r}")
     for what, instant in (("start_date", spec.start_date), ("end_date", spec.end_date)):
         _check_instant(instant, f"the {what} of DAG {spec.dag_id!r}")
+    _check_assets(spec)
     for task in spec.tasks:
         _check_task(task)
     try:
@@ -88,6 +90,23 @@ def _check_dag(spec: DagSpec) -> None:
         raise DagInvalid(f"DAG {spec.dag_id!r}: {error}", kind="cycle") from error
     except EdgeUnknown as error:
         raise DagInvalid(f"DAG {spec.dag_id!r}: {error}") from error
+
+
+def _check_assets(spec: DagSpec) -> None:
+    told = [*leaves(spec.timetable.condition), *(a for task in spec.tasks for a in (*task.inlets, *task.outlets))]
+    for each in told:
+        if each.get("type") == "asset":
+            refusal = asset_refusal(*key_of(each))
+            if refusal is None and len(str(each.get("group") or "")) > LONGEST:
+                refusal = f"the group of asset {key_of(each)[0][:80]!r} is longer than {LONGEST} characters"
+        elif each.get("type") in ("alias", "ref"):
+            name = str(each.get("name") or each.get("uri") or "")
+            fits = 0 < len(name) <= LONGEST and len(name.encode()) <= LONGEST_BYTES
+            refusal = None if fits else f"the {each['type']} {name[:80]!r} must have 1 to {LONGEST} characters"
+        else:
+            refusal = None
+        if refusal:
+            raise DagInvalid(f"DAG {spec.dag_id!r}: {refusal}")
 
 
 def _check_task(task: TaskSpec) -> None:

@@ -95,7 +95,7 @@ def _store(bundle: BundleVersion, report: ParseReport, now: datetime, using: str
         accepted: list[Accepted] = []
     else:
         accepted = record_dags(bundle=bundle, picture=picture, report=report, now=now, using=using)
-        retire(picture=picture, using=using)
+        retire(picture=picture, now=now, using=using)
         record_errors(bundle=bundle, picture=picture, now=now, using=using)
     summary = summarise(changed=changed, picture=picture, accepted=accepted, parsed_files=len(report.files))
     return _finish(bundle, "parsed", summary, now, using, picture)

@@ -14,8 +14,11 @@ from uuid import UUID
 
 import msgspec
 
+from controlplane.execution.deferring import DeferralInvalid, deferral_of
+from controlplane.execution.emitting import EmissionInvalid, Emitted, emitted_of
 from controlplane.execution.outcome import OutcomeInvalid, RetryFacts, outcome_of
 from controlplane.execution.storable import REPLACEMENT, NotStorable, json_text, plain_text
+from controlplane.ledger.deferral import Deferral
 from controlplane.ledger.transitions import Outcome, Skip, XComWrite
 from taskwire.agent import Operation, Report
 from taskwire.dagspec import Struct
@@ -54,6 +57,8 @@ class Said:
     skips: list[Skip] = field(default_factory=list)
     other: list[Operation] = field(default_factory=list)
     outcome: Outcome | None = None
+    deferral: Deferral | None = None
+    emitted: Emitted | None = None
     back: bool = False
 
     @property
@@ -82,6 +87,18 @@ def read_report(
             said.outcome = outcome_of(
                 task_instance=task_instance, epoch=report.epoch, body=op.body, facts=facts, now=now
             )
+            if said.outcome.state == "success":
+                try:
+                    said.emitted = emitted_of(task_instance=task_instance, body=op.body)
+                except EmissionInvalid as error:
+                    raise OutcomeInvalid(str(error)) from error
+            if said.outcome.state == "deferred":
+                try:
+                    said.deferral = deferral_of(
+                        task_instance=task_instance, epoch=report.epoch, body=op.body, now=now
+                    )
+                except DeferralInvalid as error:
+                    raise OutcomeInvalid(str(error)) from error
         elif op.kind == "handed_back":
             endings += 1
             said.back = True

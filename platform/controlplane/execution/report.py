@@ -16,11 +16,14 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from controlplane.execution import emitting
+from controlplane.execution.deferring import park
 from controlplane.execution.operations import Said, read_report
 from controlplane.execution.outcome import OutcomeInvalid, RetryFacts
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify, uuid_or_none
 from controlplane.ledger import transitions
+from controlplane.ledger.clearing import let_go
 from taskwire.agent import Report, Verdict
 from tenants.scope import current_tenant
 
@@ -107,6 +110,10 @@ def _write(said: list[Said], now: datetime, using: str) -> dict[tuple[UUID, int]
     """All that is of tasks; which reports ended their attempt. Of two endings of one attempt the first counts."""
     said = sorted(said, key=lambda one: one.id)
     with_more = [one.id for one in said if one.xcoms or one.rendered or one.labels or one.skips]
+    skips = [skip for one in said for skip in one.skips]
+    if skips:
+        # Runs before instances, as whoever changes them by hand.
+        execute("ledger/sql/lock_runs.sql", using=using, ids=[skip.by for skip in skips])
     if with_more:
         # What an attempt pushed and how it ended are one: nobody takes it over in between.
         transitions.lock_attempts(ids=[one.id for one in said], using=using)
@@ -116,7 +123,7 @@ def _write(said: list[Said], now: datetime, using: str) -> dict[tuple[UUID, int]
         transitions.put_rendered(fields=rendered, using=using)
     for row_id, epoch, label in (label for one in said for label in one.labels):
         transitions.label_task(task_instance=row_id, epoch=epoch, label=label, using=using)
-    if skips := [skip for one in said for skip in one.skips]:
+    if skips:
         transitions.skip_tasks(skips=skips, now=now, using=using)
     ending: dict[tuple[UUID, int], Said] = {}
     for one in said:
@@ -125,9 +132,26 @@ def _write(said: list[Said], now: datetime, using: str) -> dict[tuple[UUID, int]
     moved: set[tuple[UUID, int]] = set()
     if outcomes := [one.outcome for one in ending.values() if one.outcome]:
         moved |= transitions.finish_tasks(outcomes=outcomes, now=now, using=using)
+        _park([ending[key] for key in moved], now, using)
     if back := [key for key, one in ending.items() if one.back]:
         moved |= transitions.hand_back_tasks(attempts=back, now=now, using=using)
+    ended_late = [key for key in ending if key not in moved]
+    if ended_late and let_go(attempts=ended_late, now=now, using=using):
+        # Its process was told to stop, and has: what waited for that may go on.
+        notify("work", str(current_tenant(using=using)), using=using)
+    if emitted := [one.emitted for key, one in ending.items() if one.emitted and key in moved]:
+        emitting.record(emitted=emitted, now=now, using=using)
     return {key: ending[key] for key in moved}
+
+
+def _park(moved: list[Said], now: datetime, using: str) -> None:
+    """Those that only pause: nobody holds a slot for them."""
+    deferrals = [one.deferral for one in moved if one.deferral]
+    questions = [
+        (one.id, one.outcome.due_at) for one in moved if one.outcome and one.outcome.state == "awaiting_input"
+    ]
+    if deferrals or questions:
+        park(deferrals=deferrals, questions=questions, now=now, using=using)
 
 
 def _hand_over(report: Report, said: Said, now: datetime, using: str) -> Verdict:

@@ -13,7 +13,7 @@ def _iso(value: datetime | None) -> str | None:
 
 
 def run_context(row: tuple[Any, ...]) -> dict[str, Any]:
-    """JSON-able. `should_retry` is what the task goes by when it fails."""
+    """JSON-able. `should_retry` is what the task goes by when it fails. The row's last column: consumed events."""
     (
         _, _, dag_id, run_id, _, _, try_number, max_tries, _, _, next_method, next_kwargs, reschedules, start_date,
         run_type, state, logical_date, interval_start, interval_end, run_after, run_start, run_end, clear_number,
@@ -34,7 +34,7 @@ def run_context(row: tuple[Any, ...]) -> dict[str, Any]:
             "state": state,
             "conf": conf or {},
             "triggering_user_name": user,
-            "consumed_asset_events": [],
+            "consumed_asset_events": row[-1] or [],
             "partition_key": partition_key,
             "note": note,
         },

@@ -19,12 +19,16 @@ from controlplane.executors.contract import Executor
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import ORDERS, execute, notify
 from controlplane.ledger import transitions
+from controlplane.ledger.deferral import time_out_input, wake_triggers
+from controlplane.ledger.endings import stop_rest, time_out_runs
 from controlplane.ledger.transitions import RunOver
+from controlplane.runs.assets import plan_assets
 from controlplane.runs.plan import plan_due
 from controlplane.scheduler.admit import admit_and_dispatch
 from controlplane.scheduler.lease import Leases
 from controlplane.scheduler.promote import start_runs
-from controlplane.scheduler.propagate import propagate
+from controlplane.scheduler.propagate import look_back, propagate
+from controlplane.scheduler.revive import revive
 from tenants.scope import tenant_scope
 
 log = structlog.get_logger("scheduler")
@@ -79,7 +83,7 @@ def work_for(
             executor.wake(using=using)
         if any(items[kind] for kind in handlers):
             notify(ORDERS, using=using)
-        done.more = admitted.more or len(rows) >= ITEMS or bool(done.runs_over)
+        done.more = done.more or admitted.more or len(rows) >= ITEMS or bool(done.runs_over or items["revive"])
         crashpoint("scheduler.work.before_commit")
     crashpoint("scheduler.work.after_commit")
     return done
@@ -99,13 +103,27 @@ def _hand_over(kind: str, ref: UUID, handle: Callable[..., None], now: datetime,
 
 def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using: str) -> None:
     """Each kind in the order in which one feeds the next."""
-    if items["finished"]:
-        done.runs_over += propagate(ended=items["finished"], now=now, using=using)
+    if items["wake"] and wake_triggers(ids=items["wake"], now=now, using=using):
+        done.more = True
+    if items["input"]:
+        time_out_input(ids=items["input"], now=now, using=using)
+    # What a failure stops ends before the failure goes downstream, as in Airflow.
+    stopped = stop_rest(failed=items["stop"], now=now, using=using) if items["stop"] else []
+    if items["finished"] or stopped:
+        done.runs_over += propagate(ended=[*items["finished"], *stopped], now=now, using=using)
+    if items["timeout"]:
+        late = time_out_runs(runs=items["timeout"], now=now, using=using)
+        done.runs_over += propagate(ended=late, now=now, using=using)
+    if items["past"]:
+        done.runs_over += look_back(runs=items["past"], now=now, using=using)
+    if items["revive"]:
+        done.runs_over += revive(runs=items["revive"], now=now, using=using)
     if items["due"]:
         transitions.promote_due(ids=items["due"], now=now, using=using)
     startable = list(items["start_runs"])
     if items["plan"]:
         startable += plan_due(dags=items["plan"], now=now, using=using)
+    waiting = list(items["assets"])
     if done.runs_over:
         freed = execute(
             "scheduler/sql/read_dags.sql",
@@ -116,5 +134,8 @@ def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using
         startable += [row[0] for row in freed]
         # Runs that waited for a free place: only DAGs whose next run is due already.
         startable += plan_due(dags=[row[0] for row in freed if row[1]], now=now, using=using)
+        waiting += [row[0] for row in freed if row[2]]
+    if waiting:
+        startable += plan_assets(dags=waiting, now=now, using=using)
     if startable:
         done.runs_over += start_runs(dags=startable, now=now, using=using)

@@ -53,6 +53,59 @@ CREATE OR REPLACE FUNCTION app.decide(
 $$;
 GRANT EXECUTE ON FUNCTION app.decide TO aerodrome_app, aerodrome_sched;
 
+-- A task that may run by its upstreams and depends on its past must ask the run before: the decision, negated.
+CREATE OR REPLACE FUNCTION app.asks(past_rule smallint, decision int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN past_rule > 0 AND decision = 1 THEN -1 ELSE decision END
+$$;
+GRANT EXECUTE ON FUNCTION app.asks TO aerodrome_app, aerodrome_sched;
+
+-- What a waiting task does that reads the instances above it: domain.weighing.weigh, in SQL. Answers as app.decide.
+-- `above_*` are setups that are no direct upstream, `source_*` those that it is expanded over.
+CREATE OR REPLACE FUNCTION app.weigh(
+  rule smallint, has_upstream bool, is_teardown bool, map_index int, total int, ok int, failed int, up_failed int,
+  skipped int, removed int, setups int, setups_ok int, setups_skipped int, above_total int, above_ok int,
+  above_failed int, above_skipped int, above_removed int, scope_pending int, source_failed bool,
+  source_skipped bool, source_removed bool, sticky bool
+) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
+    WHEN sticky THEN 2
+    WHEN source_failed THEN 3
+    WHEN decision > 1 THEN decision
+    WHEN source_skipped THEN 2
+    WHEN source_removed THEN 0
+    ELSE decision END
+  FROM (
+    SELECT CASE
+      WHEN NOT has_upstream OR rule = 10 THEN 1
+      WHEN is_teardown THEN CASE WHEN direct = 1 AND scope_pending > 0 THEN 0 ELSE direct END
+      WHEN above > 0 AND NOT above_met THEN above
+      WHEN direct > 1 THEN direct
+      WHEN above > 0 THEN above
+      WHEN NOT above_met THEN 0
+      ELSE direct END AS decision
+    FROM (
+      SELECT
+        CASE WHEN total > 0 THEN app.decide(rule, total, ok, failed, up_failed, skipped, removed, setups, setups_ok,
+                                            setups_skipped, map_index)
+             WHEN rule = 3 THEN 3 WHEN rule IN (5, 6, 7, 11) THEN 2 ELSE 1 END AS direct,
+        CASE WHEN above_failed > 0 THEN 3 WHEN above_skipped > 0 THEN 2
+             WHEN above_removed > 0 AND above_ok > 0 AND map_index > -1 AND map_index >= above_ok THEN 4
+             ELSE 0 END AS above,
+        above_ok >= above_total - CASE WHEN map_index > -1 THEN above_removed ELSE 0 END AS above_met
+    ) parts
+  ) decided
+$$;
+GRANT EXECUTE ON FUNCTION app.weigh TO aerodrome_app, aerodrome_sched;
+
+-- How many instances a task has inside the mapped group at `depth` (1: the outermost) of those around it.
+CREATE OR REPLACE FUNCTION app.map_inside(lengths int[], depth int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN lengths IS NULL THEN 1 ELSE (
+    SELECT coalesce(round(exp(sum(ln(greatest(n, 1)::float8)))), 1)::int FROM unnest(lengths[depth + 1:]) AS l(n)) END
+$$;
+GRANT EXECUTE ON FUNCTION app.map_inside TO aerodrome_app, aerodrome_sched;
+
 -- UUIDv7 inside the database: Postgres 18's own where there is one.
 DO $$ BEGIN
   IF current_setting('server_version_num')::int >= 180000 THEN
@@ -66,3 +119,32 @@ DO $$ BEGIN
   END IF;
 END $$;
 GRANT EXECUTE ON FUNCTION app.uuid7() TO aerodrome_app, aerodrome_sched;
+
+-- An instant as Airflow's SDK serialises a datetime in UTC: what a task resumes with is read by it.
+CREATE OR REPLACE FUNCTION app.sdk_instant(at timestamptz) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT jsonb_build_object('__classname__', 'datetime.datetime', '__version__', 2, '__data__', jsonb_build_object(
+    'timestamp', extract(epoch FROM at),
+    'tz', jsonb_build_object('__classname__', 'builtins.tuple', '__version__', 1,
+                             '__data__', jsonb_build_array('UTC', 'pendulum.tz.timezone.Timezone', 1, true))))
+$$;
+GRANT EXECUTE ON FUNCTION app.sdk_instant TO aerodrome_app, aerodrome_sched;
+
+-- The events of assets that a run consumed, as the Task Execution API tells them to its tasks: oldest first.
+CREATE OR REPLACE FUNCTION app.consumed_events(run uuid) RETURNS jsonb LANGUAGE sql STABLE AS $f$
+  SELECT jsonb_agg(jsonb_build_object(
+    'asset', jsonb_build_object('name', a.name, 'uri', a.uri, 'extra', a.extra),
+    'extra', e.extra, 'source_task_id', e.source_task_id, 'source_dag_id', e.source_dag_id,
+    'source_run_id', e.source_run_id, 'source_map_index', e.source_map_index,
+    'source_aliases', (
+      SELECT coalesce(jsonb_agg(jsonb_build_object('name', l.name) ORDER BY l.name), '[]')
+      FROM asset_alias_event t
+      JOIN asset_alias l ON l.tenant_id = (SELECT app.tenant()) AND l.id = t.alias_id
+      WHERE t.tenant_id = (SELECT app.tenant()) AND t.event_id = e.id),
+    'timestamp', e.timestamp, 'partition_key', e.partition_key) ORDER BY e.timestamp, e.serial)
+  FROM asset_event_run c
+  JOIN asset_event e ON e.tenant_id = (SELECT app.tenant()) AND e.id = c.event_id
+  JOIN asset a ON a.tenant_id = (SELECT app.tenant()) AND a.id = e.asset_id
+  WHERE c.tenant_id = (SELECT app.tenant()) AND c.dag_run_id = run
+$f$;
+GRANT EXECUTE ON FUNCTION app.consumed_events TO aerodrome_app, aerodrome_sched;
