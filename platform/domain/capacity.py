@@ -39,6 +39,8 @@ class ReadyTask(Generic[K, R]):
     max_active_tis_per_dag: int | None = None
     max_active_tis_per_dagrun: int | None = None
     executor: str | None = None
+    yields: bool = False
+    """Part of a backfill: comes after everything else, and has a share of the tenant's quota."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,12 @@ class Admission(Generic[K]):
 
 
 def order_ready(ready: Sequence[ReadyTask[K, R]]) -> list[ReadyTask[K, R]]:
-    """Airflow's order: greatest weight, then earliest logical date (none comes last), then map index.
+    """Airflow's order: greatest weight, then earliest logical date (none comes last), then map index; those that
+    yield after all others.
 
     Equal ones stay as given: pass them in the order they became ready.
     """
-    return sorted(ready, key=lambda t: (-t.priority_weight, t.logical_date or _LAST, t.map_index))
+    return sorted(ready, key=lambda t: (t.yields, -t.priority_weight, t.logical_date or _LAST, t.map_index))
 
 
 def admit(
@@ -109,16 +112,19 @@ def admit(
     task_active: Mapping[tuple[str, str], int],
     run_task_active: Mapping[tuple[R, str], int],
     tenant_free: int | None = None,
+    yielding_free: int | None = None,
     limits: Limits | None = None,
 ) -> Admission[K]:
     """Admit what fits, in priority order; hold the rest, each with the first limit that stops it.
 
     `run_active` counts queued and running tasks per run; `task_active` per (DAG id, task id) and
     `run_task_active` per (run, task id) count those and the deferred and input-awaiting ones. `tenant_free`
-    is how many more tasks the tenant may have queued or running; `None` is no limit. Every ready task is in
+    is how many more tasks the tenant may have queued or running, `yielding_free` how many of them may be of
+    backfills; `None` is no limit. Every ready task is in
     exactly one of the answer's two parts.
     """
     ledger = _Ledger(pools, run_active, task_active, run_task_active, tenant_free, limits or Limits())
+    ledger.yielding_free = yielding_free
     admitted: list[K] = []
     held: dict[K, HeldReason] = {}
     for task in order_ready(ready):
@@ -150,6 +156,7 @@ class _Ledger(Generic[R]):
         self.run_task_active = dict(run_task_active)
         self.executor_free = dict(limits.executor_free)
         self.tenant_free = tenant_free
+        self.yielding_free: int | None = None
         self.batch = limits.batch
 
     def refuse(self, task: ReadyTask[K, R]) -> HeldReason | None:
@@ -205,6 +212,11 @@ class _Ledger(Generic[R]):
     def _refuse_wide(self, task: ReadyTask[K, R]) -> HeldReason | None:
         if self.tenant_free is not None and self.tenant_free <= 0:
             return HeldReason("tenant_full", "the tenant runs as many tasks as its quota allows")
+        if task.yields and self.yielding_free is not None and self.yielding_free <= 0:
+            return HeldReason(
+                "backfill_share",
+                "backfills hold their whole share of the tenant's quota; scheduled runs go on",
+            )
         if self.executor_free.get(task.executor, 1) <= 0:
             name = f"executor '{task.executor}'" if task.executor else "the executor"
             return HeldReason("executor_full", f"{name} has no slot free")
@@ -225,5 +237,7 @@ class _Ledger(Generic[R]):
             self.executor_free[task.executor] -= 1
         if self.tenant_free is not None:
             self.tenant_free -= 1
+        if task.yields and self.yielding_free is not None:
+            self.yielding_free -= 1
         if self.batch is not None:
             self.batch -= 1

@@ -40,6 +40,8 @@ class _Taken:
     task_active: Counter[tuple[str, str]] = field(default_factory=Counter)
     run_task_active: Counter[tuple[UUID, str]] = field(default_factory=Counter)
     tenant_free: int | None = None
+    yielding_free: int | None = None
+    """Places that backfills may still take."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,8 @@ class _Full:
     pools: set[str] = field(default_factory=set)
     runs: set[UUID] = field(default_factory=set)
     tasks: set[tuple[str, str, UUID | None]] = field(default_factory=set)
+    yielding: bool = False
+    """Backfills hold their share."""
     reasons: dict[tuple[str | None, UUID | None], str] = field(default_factory=dict)
     """(pool, run) -> what to tell those that were passed over; None means any."""
 
@@ -61,6 +65,9 @@ class _Full:
             self.reasons[task.pool, None] = str(reason)[:500]
         elif reason.code == "run_task_full":
             self.tasks.add((task.dag_id, task.task_id, task.run_id))
+        elif reason.code == "backfill_share":
+            self.yielding = True
+            self.reasons[None, task.run_id] = str(reason)[:500]
         elif reason.code in ("task_full", "pool_full", "pool_too_small"):
             self.tasks.add((task.dag_id, task.task_id, None))
 
@@ -68,9 +75,10 @@ class _Full:
         """What is full before anybody asks: then nobody there needs to be read."""
         self.runs.update(run for run, most in taken.run_limits.items() if taken.run_active[run] >= most)
         self.pools.update(name for name, pool in taken.pools.items() if pool.free == 0)
+        self.yielding = self.yielding or taken.yielding_free == 0
 
     def __len__(self) -> int:
-        return len(self.pools) + len(self.runs) + len(self.tasks)
+        return len(self.pools) + len(self.runs) + len(self.tasks) + self.yielding
 
 
 def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> Admitted:
@@ -99,6 +107,7 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
             task_active=taken.task_active,
             run_task_active=taken.run_task_active,
             tenant_free=taken.tenant_free,
+            yielding_free=taken.yielding_free,
         )
         if answer.admitted:
             dispatched += transitions.dispatch_tasks(ids=answer.admitted, now=now, using=using)
@@ -135,6 +144,7 @@ def _look(full: _Full, size: int, using: str) -> list[tuple[Any, ...]]:
         batch=size,
         pools=list(full.pools),
         runs=list(full.runs),
+        yielding=not full.yielding,
         task_dags=[t[0] for t in tasks],
         task_ids=[t[1] for t in tasks],
         task_runs=[t[2] for t in tasks],
@@ -162,6 +172,7 @@ def _ready(row: tuple[Any, ...]) -> ReadyTask[UUID, UUID]:
         max_active_tasks=row[9],
         max_active_tis_per_dag=row[10],
         max_active_tis_per_dagrun=row[11],
+        yields=row[13],
     )
 
 
@@ -170,8 +181,8 @@ def _taken(using: str) -> _Taken:
     out = _Taken()
     occupied: Counter[str] = Counter()
     deferred: Counter[str] = Counter()
-    total = 0
-    for pool, dag_id, run, task_id, is_deferred, count, slots, most in execute(
+    total = yielding = 0
+    for pool, dag_id, run, task_id, is_deferred, count, slots, most, yields in execute(
         "ledger/sql/count_active.sql", using=using
     ):
         out.task_active[dag_id, task_id] += count
@@ -183,8 +194,13 @@ def _taken(using: str) -> _Taken:
         occupied[pool] += slots
         out.run_active[run] += count
         total += count
-    for name, slots, include_deferred, tenant_limit in execute("scheduler/sql/read_pools.sql", using=using):
+        yielding += count if yields else 0
+    for name, slots, include_deferred, tenant_limit, share in execute(
+        "scheduler/sql/read_pools.sql", using=using
+    ):
         out.tenant_free = max(tenant_limit - total, 0)
+        # At least one: a small share makes a backfill slow, not stuck.
+        out.yielding_free = max(int(max(tenant_limit * share, 1)) - yielding, 0)
         out.pools[name] = PoolUse(
             slots=slots, occupied=occupied[name], deferred=deferred[name], include_deferred=include_deferred
         )

@@ -3,7 +3,8 @@
 -- Locks: none. Index: task_instance_ready, then one look-up each: OFFSET 0 keeps the planner, whose statistics may be
 -- of an emptier table, from reading all runs of the tenant for every row. Bound: `batch`.
 SELECT ti.id, ti.dag_id, ti.dag_run_id, ti.task_id, ti.map_index, ti.priority_weight, r.logical_date, ti.pool,
-       ti.pool_slots, d.max_active_tasks, t.max_active_tis_per_dag, t.max_active_tis_per_dagrun, ti.held_reason
+       ti.pool_slots, d.max_active_tasks, t.max_active_tis_per_dag, t.max_active_tis_per_dagrun, ti.held_reason,
+       ti.yields
 FROM task_instance ti
 CROSS JOIN LATERAL (
   SELECT logical_date FROM dag_run
@@ -15,6 +16,7 @@ CROSS JOIN LATERAL (
   SELECT max_active_tis_per_dag, max_active_tis_per_dagrun FROM dag_task
   WHERE tenant_id = ti.tenant_id AND dag_version_id = ti.dag_version_id AND task_index = ti.task_index OFFSET 0) t
 WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.state = 'scheduled'
+  AND (NOT ti.yields OR %(yielding)s::bool)
   AND ti.pool <> ALL (%(pools)s::text[]) AND ti.dag_run_id <> ALL (%(runs)s::uuid[])
   AND NOT EXISTS (
     SELECT FROM unnest(%(task_dags)s::text[], %(task_ids)s::text[], %(task_runs)s::uuid[]) AS f(dag_id, task_id, run)
