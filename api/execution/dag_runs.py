@@ -11,6 +11,7 @@ from controlplane.execution import run_lookups
 from controlplane.execution.attempts import Stage
 from controlplane.execution.run_lookups import RunUnknown
 from controlplane.runs import trigger
+from controlplane.runs.clear import clear_run, find_run, rerun_with_latest
 from domain.states import RunState
 
 ASK = Rule(stage=Stage.SETTLING)
@@ -60,6 +61,9 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
         raise reasoned(409, "already_exists", message) from None
     except trigger.DagUnknown:
         raise not_found(f"Dag with dag_id: '{dag_id}' not found") from None
+    except trigger.RunTypeDenied:
+        message = f"Dag with dag_id '{dag_id}' does not allow operator-triggered runs"
+        raise reasoned(400, "denied_run_type", message) from None
     except ValueError as error:
         raise reasoned(400, "value_error", str(error)) from None
     return done()
@@ -67,18 +71,15 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
 
 @allow(ACT)
 def clear(call: Call, dag_id: str, run_id: str) -> HttpResponse:
-    """POST clear. Clearing a run from within a task is not served yet: 409 for a run that exists."""
+    """POST clear: every task instance of a run begins anew, that of the calling task too when it is its own."""
     _runnable(dag_id)
-    try:
-        run_lookups.run_detail(dag_id=dag_id, run_id=run_id)
-    except RunUnknown:
-        raise not_found(f"Dag run with run_id: '{run_id}' not found") from None
-    raise reasoned(
-        409,
-        "not_supported",
-        f"Run '{run_id}' of Dag '{dag_id}' exists, and a task cannot clear a run here yet: "
-        "clear it in the portal, or trigger it under another run_id.",
-    )
+    run = find_run(dag_id=dag_id, run_id=run_id)
+    if run is None:
+        raise not_found(f"Dag run with run_id: '{run_id}' not found")
+    latest = rerun_with_latest(dag_id=dag_id, wanted=None)
+    by = f"the task {call.attempt.dag_id}.{call.attempt.task_id}"
+    clear_run(run=run, by=by, latest=latest, now=call.now)
+    return done()
 
 
 @allow(ASK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.task_instance import TaskInstance
 
 
@@ -12,6 +13,12 @@ def running_tries(*, ids: Sequence[UUID], using: str = "default") -> list[tuple[
     """(id, epoch, try_number) of those that are running."""
     rows = TaskInstance.objects.using(using).filter(id__in=ids, state="running")
     return list(rows.values_list("id", "epoch", "try_number"))
+
+
+def running_runs(*, ids: Sequence[UUID], using: str = "default") -> list[UUID]:
+    """Those of these runs that are running, in id order."""
+    rows = DagRun.objects.using(using).filter(id__in=ids, state="running").order_by("id")
+    return list(rows.values_list("id", flat=True))
 
 
 def state_of(*, task_instance: UUID, using: str = "default") -> str | None:

@@ -2,7 +2,7 @@
 
 Leases are the database's: an agent that has not beaten within its lease is gone, whatever its clock says.
 A lost task attempt becomes a retry when tries are left, else a failure, with the reason stored; a lost parse
-or build is given to another agent, three times at most. The epoch makes a late report of the old attempt
+or build is given to another agent, three times at most; a lost trigger is handed on for as long as its task waits. The epoch makes a late report of the old attempt
 move nothing. Called by the maintenance service every second and by the gateway when an agent registers.
 """
 
@@ -17,6 +17,8 @@ import structlog
 
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import ORDERS, execute, notify
+from controlplane.ledger.clearing import let_go
+from controlplane.ledger.deferral import release_triggers
 from controlplane.ledger.rescue import lose_tasks
 from controlplane.ledger.transitions import hand_back_tasks
 from tenants.scope import tenant_scope
@@ -57,7 +59,9 @@ def _rescue(tenant_id: UUID, now: datetime, give_up: GiveUp, using: str) -> int:
         # Looked at again: an agent that only was late may have beaten since.
         lost = [one for _, one in _list(tenant_id, using)]
         moved = _rescue_tasks([one for one in lost if one.kind == "task"], now, using)
-        others = [one for one in lost if one.kind != "task"]
+        if triggers := [(one.ref, one.epoch) for one in lost if one.kind == "trigger"]:
+            release_triggers(attempts=triggers, using=using)
+        others = [one for one in lost if one.kind not in ("task", "trigger")]
         for one in others:
             _rescue_other(one, now, give_up, using)
         if lost:
@@ -75,7 +79,7 @@ def _rescue(tenant_id: UUID, now: datetime, give_up: GiveUp, using: str) -> int:
             epoch=one.epoch,
             reason=one.reason,
         )
-    return moved + len(others)
+    return moved + len(triggers) + len(others)
 
 
 def _rescue_tasks(lost: list[_Lost], now: datetime, using: str) -> int:
@@ -85,6 +89,9 @@ def _rescue_tasks(lost: list[_Lost], now: datetime, using: str) -> int:
         moved += len(hand_back_tasks(attempts=unheard, now=now, using=using))
     if gone := [(one.ref, one.epoch, one.reason) for one in lost if not one.unheard]:
         moved += len(lose_tasks(attempts=gone, now=now, using=using))
+    if lost:
+        # What had been told to stop is over with its agent.
+        moved += let_go(attempts=[(one.ref, one.epoch) for one in lost], now=now, using=using)
     return moved
 
 

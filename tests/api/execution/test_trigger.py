@@ -1,4 +1,4 @@
-"""POST dag-runs/{dag_id}/{run_id}: a task triggers a run. And /clear, which is refused in words."""
+"""POST dag-runs/{dag_id}/{run_id}: a task triggers a run. And /clear: the run begins anew."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import pytest
 
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
+from controlplane.ledger.models.task_instance import TaskInstance
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
+from tests.support import invariants
 from tests.support.attempts import Try, running_try
-from tests.support.factories import parsed_dag
+from tests.support.factories import created_run, parsed_dag, put_states
 from tests.support.specs import chain
 
 PATH = "dag-runs/other/wanted"
@@ -75,8 +77,26 @@ def test_finished_task_triggers_nothing(attempt: Try) -> None:
         assert not DagRun.objects.filter(run_id="wanted").exists()
 
 
-def test_clear_says_that_it_is_not_served(attempt: Try) -> None:
-    assert attempt.door().post(f"{PATH}/clear").status == 404
-    attempt.door().post(PATH, {})
+def test_clear_begins_the_run_anew(tenant: Tenant, attempt: Try) -> None:
     answer = attempt.door().post(f"{PATH}/clear")
-    assert (answer.status, answer["detail"]["reason"]) == (409, "not_supported")
+    assert (answer.status, answer["detail"]["reason"]) == (404, "not_found")
+    attempt.door().post(PATH, {})
+    with tenant_scope(tenant.id):
+        run = DagRun.objects.get(run_id="wanted")
+    put_states(tenant, run, task_0="failed")
+    with tenant_scope(tenant.id):
+        DagRun.objects.filter(id=run.id).update(state="failed", unfinished=0, failed_leaves=1)
+    assert attempt.door().post(f"{PATH}/clear").status == 204
+    with tenant_scope(tenant.id):
+        run = DagRun.objects.get(run_id="wanted")
+        assert (run.state, run.clear_number, run.unfinished) == ("queued", 1, 1)
+        assert TaskInstance.objects.get(dag_run_id=run.id).state is None
+    invariants.check(tenant)
+
+
+def test_a_task_clears_no_run_of_another_tenant(other_tenant: Tenant, attempt: Try) -> None:
+    theirs = created_run(other_tenant, parsed_dag(other_tenant, chain("theirs", 1)), run_id="wanted")
+    answer = attempt.door().post("dag-runs/theirs/wanted/clear")
+    assert (answer.status, answer["detail"]["reason"]) == (404, "not_found")
+    with tenant_scope(other_tenant.id):
+        assert DagRun.objects.get(id=theirs.id).clear_number == 0

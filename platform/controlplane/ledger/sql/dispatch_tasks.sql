@@ -8,7 +8,7 @@ WITH free AS MATERIALIZED (
 ), queued AS (
   UPDATE task_instance ti
   SET state = 'queued', epoch = ti.epoch + 1, queued_at = %(now)s::timestamptz, held_reason = NULL,
-      end_date = NULL, died = NULL
+      end_date = NULL, died = NULL, ran_version_id = NULL, ran_bundle_id = NULL
   FROM free
   WHERE ti.id = free.id AND ti.tenant_id = (SELECT app.tenant()) AND ti.state = 'scheduled'
   RETURNING ti.id, ti.epoch, ti.queue, ti.executor, ti.priority_weight

@@ -35,9 +35,11 @@ WITH said AS (
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = m.id AND w.epoch = m.epoch AND w.kind = 'task'
 ), tries AS (
   INSERT INTO task_try (id, tenant_id, task_instance_id, try_number, epoch, state, scheduled_at, queued_at,
-    start_date, end_date, hostname, unixname, pid, dag_version_id, died)
+    start_date, end_date, hostname, unixname, pid, dag_version_id, bundle_version_id, died)
   SELECT app.uuid7(), m.tenant_id, m.id, m.try_number, m.epoch, m.state, m.scheduled_at, m.queued_at,
-    m.start_date, m.end_date, m.hostname, m.unixname, m.pid, m.dag_version_id, m.died
+    m.start_date, m.end_date, m.hostname, m.unixname, m.pid, coalesce(m.ran_version_id, m.dag_version_id),
+    coalesce(m.ran_bundle_id, (SELECT r.bundle_version_id FROM dag_run r
+                               WHERE r.tenant_id = m.tenant_id AND r.id = m.dag_run_id)), m.died
   FROM moved m WHERE m.state = 'up_for_retry'
   ON CONFLICT DO NOTHING
 ), owed AS (

@@ -16,9 +16,10 @@ WITH picked AS MATERIALIZED (
 ), runs AS MATERIALIZED (
   SELECT r.id FROM dag_run r
   WHERE r.tenant_id = (SELECT app.tenant()) AND r.id IN (
-    SELECT (SELECT ti.dag_run_id FROM task_instance ti
-            WHERE ti.id = taken.ref AND ti.tenant_id = (SELECT app.tenant()))
-    FROM taken WHERE taken.kind = 'finished')
+    SELECT CASE taken.kind WHEN 'revive' THEN taken.ref ELSE (
+             SELECT ti.dag_run_id FROM task_instance ti
+             WHERE ti.id = taken.ref AND ti.tenant_id = (SELECT app.tenant())) END
+    FROM taken WHERE taken.kind IN ('finished', 'revive'))
   ORDER BY r.id FOR NO KEY UPDATE
 )
 SELECT kind, ref FROM taken, (SELECT count(*) FROM runs) AS locked

@@ -1,0 +1,68 @@
+-- Purpose: task instances begin anew: what they were is kept as a try, and nothing of that attempt counts any more
+-- (epoch). One that runs is `restarting` until its process has ended; the agent is told to stop it.
+-- Before: exclude_rounds.sql, lock_chosen_runs.sql, lock_unclaimed.sql, lock_attempts.sql. After: rearm_runs.sql,
+-- recount_runs.sql. Locks: workloads of the instances that run. Index: primary key; workload_uk; work_item_tenant.
+-- Bound: the ids given, one statement per table however many. Rows out: (id, state). One that restarts already is
+-- left to it.
+WITH target AS MATERIALIZED (
+  SELECT ti.id, ti.state AS was, ti.epoch, ti.try_number, ti.ran_version_id, t.task_id IS NOT NULL AS known,
+    t.max_tries, t.pool, t.pool_slots, t.queue, t.executor, t.priority_weight, t.operator, t.trigger_rule,
+    r.bundle_version_id
+  FROM unnest(%(ids)s::uuid[]) AS i(id)
+  JOIN task_instance ti ON ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
+  JOIN dag_run r ON r.id = ti.dag_run_id AND r.tenant_id = ti.tenant_id
+  LEFT JOIN LATERAL (
+    SELECT * FROM dag_task d
+    WHERE d.tenant_id = ti.tenant_id AND d.dag_version_id = ti.dag_version_id
+      AND d.task_index = ti.task_index OFFSET 0) t ON true
+  WHERE ti.state IS DISTINCT FROM 'restarting'
+), tries AS (
+  INSERT INTO task_try (id, tenant_id, task_instance_id, try_number, epoch, state, scheduled_at, queued_at,
+    start_date, end_date, hostname, unixname, pid, dag_version_id, bundle_version_id, died)
+  SELECT app.uuid7(), ti.tenant_id, ti.id, ti.try_number, ti.epoch,
+    CASE WHEN target.was IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed') THEN target.was
+         ELSE 'failed' END,
+    ti.scheduled_at, ti.queued_at, ti.start_date,
+    CASE WHEN target.was IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed') THEN ti.end_date
+         ELSE coalesce(ti.end_date, %(now)s::timestamptz) END,
+    ti.hostname, ti.unixname, ti.pid, coalesce(ti.ran_version_id, ti.dag_version_id),
+    coalesce(ti.ran_bundle_id, target.bundle_version_id), ti.died
+  FROM target JOIN task_instance ti ON ti.id = target.id AND ti.tenant_id = (SELECT app.tenant())
+  WHERE (ti.try_number > 0 OR target.was IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))
+    AND NOT EXISTS (SELECT FROM task_try old WHERE old.tenant_id = ti.tenant_id AND old.task_instance_id = ti.id
+                                               AND old.try_number = ti.try_number)
+  ON CONFLICT DO NOTHING
+), cleared AS (
+  UPDATE task_instance ti
+  SET state = CASE WHEN target.was = 'running' THEN 'restarting' END, epoch = ti.epoch + 1,
+      max_tries = CASE WHEN target.was = 'running' THEN ti.max_tries
+                       WHEN target.known THEN ti.try_number + target.max_tries
+                       ELSE greatest(ti.max_tries, ti.try_number) END,
+      pool = coalesce(target.pool, ti.pool), pool_slots = coalesce(target.pool_slots, ti.pool_slots),
+      queue = coalesce(target.queue, ti.queue),
+      executor = CASE WHEN target.known THEN target.executor ELSE ti.executor END,
+      priority_weight = coalesce(target.priority_weight, ti.priority_weight),
+      operator = coalesce(target.operator, ti.operator),
+      trigger_rule = coalesce(target.trigger_rule, ti.trigger_rule),
+      upstream_success = 0, upstream_failed = 0, upstream_upstream_failed = 0, upstream_skipped = 0,
+      upstream_removed = 0, upstream_setup_success = 0, upstream_setup_skipped = 0,
+      held_reason = NULL, past_run_id = NULL, due_at = NULL, next_method = NULL, next_kwargs = NULL,
+      reschedules = 0, first_rescheduled_at = NULL, died = NULL, ran_version_id = NULL, ran_bundle_id = NULL
+  FROM target WHERE ti.id = target.id AND ti.epoch = target.epoch AND ti.tenant_id = (SELECT app.tenant())
+    AND ti.state IS NOT DISTINCT FROM target.was
+  RETURNING ti.id, ti.state
+), dropped AS (
+  DELETE FROM workload w USING target
+  WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = target.id
+    AND (w.kind = 'task' AND w.agent_id IS NULL OR w.kind = 'trigger')
+), stopped AS (
+  UPDATE workload w SET stop = %(reason)s::text
+  FROM target
+  WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'task' AND w.ref = target.id AND w.agent_id IS NOT NULL
+), untriggered AS (
+  DELETE FROM trigger t USING target WHERE t.tenant_id = (SELECT app.tenant()) AND t.id = target.id
+), forgotten AS (
+  DELETE FROM work_item i
+  WHERE i.tenant_id = (SELECT app.tenant()) AND (i.ref IN (SELECT id FROM target)) IS TRUE -- hashed, not joined
+)
+SELECT id, state FROM cleared
