@@ -22,6 +22,7 @@ def install() -> None:
     from aerodrome_runtime.shim import (
         context_values,
         dag_arguments,
+        old_attributes,
         operator_arguments,
         provider_arguments,
         variables,
@@ -37,3 +38,4 @@ def install() -> None:
     after_import.when_imported("airflow.sdk.execution_time.task_runner", context_values.adapt_task_instance)
     after_import.when_imported("airflow.models.variable", variables.adapt)
     provider_arguments.watch()
+    old_attributes.watch()

@@ -9,8 +9,16 @@ from pathlib import Path
 from aerodrome_runtime.shim.context_keys import REMOVED_KEYS
 from taskwire.parsing import Finding
 
+_MAYBE = re.compile(r"\b(?:conf|external_trigger)\b")
 _ANY_KEY = re.compile(r"\b(" + "|".join(sorted(REMOVED_KEYS, key=len, reverse=True)) + r")\b")
 _CONTEXTS = {"context", "kwargs", "ctx", "ti_context", "op_kwargs", "_"}
+_SURELY_CONTEXTS = _CONTEXTS - {"kwargs", "op_kwargs", "_"}
+_ONLY_IN_SOURCE = {
+    "conf": "from airflow.configuration import conf",
+    "external_trigger": 'dag_run.run_type == "manual"',
+}
+"""Told only where the Python source leaves no doubt: elsewhere these words mean many things."""
+
 _CARRIERS = {"ti", "task_instance", "dag_run", "dagrun"}
 
 
@@ -22,7 +30,7 @@ def context_uses(*, bundle_root: str, paths: list[str]) -> list[Finding]:
             text = Path(bundle_root, path).read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        if not _ANY_KEY.search(text):
+        if not _ANY_KEY.search(text) and not (path.endswith(".py") and _MAYBE.search(text)):
             continue
         places = _python(text) if path.endswith(".py") else _template(text, 1)
         found += [_finding(path, line, key) for line, key in sorted(set(places))]
@@ -35,7 +43,7 @@ def _finding(path: str, line: int, key: str) -> Finding:
         message=f"{key} is no longer part of Airflow's context",
         path=path,
         line=line,
-        hint=REMOVED_KEYS[key],
+        hint=REMOVED_KEYS.get(key) or _ONLY_IN_SOURCE[key],
     )
 
 
@@ -60,12 +68,16 @@ def _in_node(node: ast.AST) -> list[tuple[int, str]]:
             return [(node.lineno, str(key))] if way in ("get", "pop") and _is_read(holder, key) else []
         case ast.Attribute(value=value, attr="execution_date") if _is_carrier(value):
             return [(node.lineno, "execution_date")]
+        case ast.Attribute(value=value, attr="external_trigger") if _is_carrier(value):
+            return [(node.lineno, "external_trigger")]
         case ast.Constant(value=str(text)) if "{{" in text or "{%" in text:
             return _template(text, node.lineno)
     return []
 
 
 def _is_read(holder: str, key: object) -> bool:
+    if key == "conf":
+        return holder in _SURELY_CONTEXTS
     return holder in _CONTEXTS and key in REMOVED_KEYS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.machinery
+import operator
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -11,10 +12,18 @@ from typing import Any
 
 from aerodrome_runtime.shim import after_import, uses
 from aerodrome_runtime.shim.moved_names import MOVED
+from aerodrome_runtime.shim.moved_table import REFUSED
 
 _PACKAGES = {
     ".".join(parts[:n]) for name in MOVED for parts in [name.split(".")] for n in range(2, len(parts))
 }
+
+_OLD_PARTS = (".operators", ".datasets")
+"""Packages that may be made inside of an installed provider: those that providers dropped whole."""
+
+
+class NameRefused(ImportError):
+    """A file asks for something of Airflow 2 that cannot work here; the message says why."""
 
 
 class MovedModules:
@@ -32,7 +41,7 @@ class MovedModules:
         if _asked_by_airflow():
             return None
         is_package = fullname in _PACKAGES
-        if is_package and fullname.startswith("airflow.providers") and not fullname.endswith(".operators"):
+        if is_package and fullname.startswith("airflow.providers") and not fullname.endswith(_OLD_PARTS):
             return None
         loader: Any = _EmptyLoader()
         return importlib.machinery.ModuleSpec(fullname, loader, is_package=is_package)
@@ -98,10 +107,12 @@ def _teach(module: ModuleType) -> None:
 
 
 def _resolve(module: str, name: str, target: str) -> Any:
+    if target.startswith(REFUSED):
+        raise NameRefused(f"{module}.{name} cannot work here: {target[1:].strip()}", name=module)
     home, _, new_name = target.partition(":")
     new_name = name if new_name in ("", "*") else new_name
     try:
-        found = getattr(importlib.import_module(home), new_name)
+        found = operator.attrgetter(new_name)(importlib.import_module(home))
     except ModuleNotFoundError as error:
         if f"{home}.".startswith(f"{error.name}."):
             raise ModuleNotFoundError(f"No module named {home!r}", name=home) from None
@@ -109,7 +120,12 @@ def _resolve(module: str, name: str, target: str) -> Any:
     uses.record(
         code="import",
         message=f"{module}.{name} is Airflow 2's place for it",
-        hint=getattr(found, "modern_spelling", None) or f"from {home} import {new_name}",
+        hint=getattr(found, "modern_spelling", None) or _spelling(home, new_name),
         is_direct=True,
     )
     return found
+
+
+def _spelling(home: str, name: str) -> str:
+    first, *rest = name.split(".")
+    return f"from {home} import {first}" + (f"; {name}" if rest else "")

@@ -1,10 +1,18 @@
 """Where Airflow 2's names live today: old module -> {name: "module:name"}. Only what Airflow 3 does not find.
 
-`*` stands for every name. A target in `aerodrome_runtime` is our own small stand-in for something that has no
-successor. Providers that are not installed show when the name is looked up, as an ordinary missing module.
+The long lists stand in files of their own (`moved_table` has their format). `*` stands for every name, a
+target that begins with `!` for a name that cannot work, with the reason. A target in `aerodrome_runtime` is our
+own small stand-in for something that has no successor. Providers that are not installed show when the name is
+looked up, as an ordinary missing module.
 """
 
 from __future__ import annotations
+
+from aerodrome_runtime.shim.moved_contrib import CONTRIB
+from aerodrome_runtime.shim.moved_contrib_operators import CONTRIB_OPERATORS
+from aerodrome_runtime.shim.moved_core import CORE
+from aerodrome_runtime.shim.moved_providers import PROVIDERS
+from aerodrome_runtime.shim.moved_refused import REFUSED
 
 _STANDARD = "airflow.providers.standard"
 _SQL = "airflow.providers.common.sql.operators.sql"
@@ -172,4 +180,12 @@ MOVED: dict[str, dict[str, str]] = {
     "airflow.providers.snowflake.operators.snowflake": {
         "SnowflakeOperator": f"{_OURS}_sql:SnowflakeOperator"
     },
+    "airflow.providers.jdbc.operators.jdbc": {"JdbcOperator": f"{_OURS}_sql:JdbcOperator"},
+    "airflow.providers.oracle.operators.oracle": {"OracleOperator": f"{_OURS}_sql:OracleOperator"},
+    "airflow.providers.trino.operators.trino": {"TrinoOperator": f"{_OURS}_sql:TrinoOperator"},
+    "airflow.providers.vertica.operators.vertica": {"VerticaOperator": f"{_OURS}_sql:VerticaOperator"},
 }
+
+for _more in (CORE, PROVIDERS, CONTRIB, CONTRIB_OPERATORS, REFUSED):
+    for _module, _names in _more.items():
+        MOVED.setdefault(_module, {}).update(_names)

@@ -9,6 +9,8 @@ from typing import Any
 from aerodrome_runtime.shim import after_import, uses
 from aerodrome_runtime.shim.operator_arguments import around_init, class_renames
 
+_DAY = {"use_task_execution_day": "use_task_logical_date"}
+
 RENAMED: dict[str, dict[str, dict[str, str]]] = {
     "airflow.providers.slack.operators.slack_webhook": {
         "SlackWebhookOperator": {"http_conn_id": "slack_webhook_conn_id"}
@@ -19,6 +21,11 @@ RENAMED: dict[str, dict[str, dict[str, str]]] = {
     "airflow.providers.standard.operators.trigger_dagrun": {
         "TriggerDagRunOperator": {"execution_date": "logical_date"}
     },
+    "airflow.providers.standard.operators.datetime": {
+        "BranchDateTimeOperator": {"use_task_execution_date": "use_task_logical_date", **_DAY}
+    },
+    "airflow.providers.standard.operators.weekday": {"BranchDayOfWeekOperator": _DAY},
+    "airflow.providers.standard.sensors.weekday": {"DayOfWeekSensor": _DAY},
 }
 """Module -> class -> old argument -> new one."""
 

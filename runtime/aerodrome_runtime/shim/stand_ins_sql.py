@@ -52,3 +52,23 @@ class MsSqlOperator(_OldSql):
 class SnowflakeOperator(_OldSql):
     conn_keyword = "snowflake_conn_id"
     conn_default = "snowflake_default"
+
+
+class JdbcOperator(_OldSql):
+    conn_keyword = "jdbc_conn_id"
+    conn_default = "jdbc_default"
+
+
+class OracleOperator(_OldSql):
+    conn_keyword = "oracle_conn_id"
+    conn_default = "oracle_default"
+
+
+class TrinoOperator(_OldSql):
+    conn_keyword = "trino_conn_id"
+    conn_default = "trino_default"
+
+
+class VerticaOperator(_OldSql):
+    conn_keyword = "vertica_conn_id"
+    conn_default = "vertica_default"

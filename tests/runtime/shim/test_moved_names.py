@@ -5,13 +5,13 @@ import pytest
 from aerodrome_runtime.shim.moved_names import MOVED
 from tests.support.airflow_runtime import AirflowRuntime
 
-INSTALLED = ("airflow.providers.standard", "airflow.providers.smtp", "airflow.providers.common")
+INSTALLED = ("airflow.providers.standard", "airflow.providers.smtp", "airflow.providers.common.sql")
 
 
 def is_there(target: str) -> bool:
-    if target.endswith("stand_ins:no_subdags"):
+    if target.endswith("stand_ins:no_subdags") or target.startswith("!"):
         return False
-    return not target.startswith("airflow.providers.") or target.startswith(INSTALLED)
+    return not target.startswith(("airflow.providers.", "kubernetes.")) or target.startswith(INSTALLED)
 
 
 def is_importable(module: str, target: str) -> bool:
@@ -30,14 +30,32 @@ NAMES = [
 def test_an_old_import_works_and_is_told(
     runtime: AirflowRuntime, tmp_path: Path, module: str, name: str, target: str
 ) -> None:
-    told = runtime.parse_text(bundle=tmp_path, text=f"\nfrom {module} import {name}\nassert {name}\n")
+    told = runtime.parse_text(bundle=tmp_path, text=f"\nfrom {module} import {name}\n{name}\n")
     assert told.failures == []
-    (found,) = told.findings
+    (found,) = [each for each in told.findings if each.code.startswith("AERO-SHIM")]
     assert (found.code, found.path, found.line) == ("AERO-SHIM-import", "dags/file.py", 2)
     assert found.hint
     if "stand_ins" not in target:
         home = target.partition(":")[0]
         assert found.hint.startswith(f"from {home} import ")
+
+
+REFUSALS = [
+    (module, name, target)
+    for module, names in MOVED.items()
+    for name, target in names.items()
+    if target.startswith("!")
+]
+
+
+@pytest.mark.parametrize(("module", "name", "reason"), REFUSALS, ids=[f"{m}.{n}" for m, n, _ in REFUSALS])
+def test_what_cannot_work_is_refused_with_its_reason(
+    runtime: AirflowRuntime, tmp_path: Path, module: str, name: str, reason: str
+) -> None:
+    asked = "Anything" if name == "*" else name
+    (only,) = runtime.parse_text(bundle=tmp_path, text=f"\nfrom {module} import {asked}\n").failures
+    assert f"{module}.{asked} cannot work here: {reason[1:].strip()}" in only.message
+    assert only.line == 2
 
 
 @pytest.mark.parametrize(
