@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
+from api.execution import versions
 from api.execution.answers import answer, done, malformed, not_found, reasoned
 from api.execution.bodies import TriggerRun, instants, read_body, required
 from api.execution.gate import Call, Rule, allow
@@ -98,13 +99,25 @@ def count(call: Call) -> HttpResponse:
 @allow(ASK)
 def previous(call: Call) -> HttpResponse:
     """GET previous: null when there is none."""
-    dag_id, before = required(call.request, "dag_id"), instants(call.request, "logical_date")
+    return _previous(call, required(call.request, "dag_id"))
+
+
+def _previous(call: Call, dag_id: str) -> HttpResponse:
+    before = instants(call.request, "logical_date")
     wanted = call.request.GET.get("state")
     if not before:
         required(call.request, "logical_date")
     if wanted is not None and wanted not in list(RunState):
         raise malformed(place=("query", "state"), message=f"not a state of a run: {wanted!r}", kind="enum")
     return answer(run_lookups.previous_run(dag_id=dag_id, before=before[-1], state=wanted))
+
+
+@allow(ASK)
+def previous_of(call: Call, dag_id: str) -> HttpResponse:
+    """GET {dag_id}/previous, as versions before 2026-04-06 ask; since then it is a run called `previous`."""
+    if (versions.negotiated(call.request.headers.get("airflow-api-version")) or "") >= "2026-04-06":
+        return detail(call, dag_id=dag_id, run_id="previous")
+    return _previous(call, dag_id)
 
 
 def _runnable(dag_id: str) -> None:

@@ -21,6 +21,21 @@ _COUNTER_LIMIT: Final = 1 << _COUNTER_BITS
 _SLUG: Final = re.compile(r"[a-z](?:-?[a-z0-9]){0,39}")
 _SUFFIX_ALPHABET: Final = string.ascii_letters + string.digits
 
+_RUN_ID: Final = re.compile(
+    r"^(?:manual|scheduled|asset_triggered)__(?:\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00)$"
+)
+_OWN_RUN_ID: Final = re.compile(r"^[A-Za-z0-9_.~:+-]+$")
+"""Airflow's `scheduler.allowed_run_id_pattern`."""
+RUN_TYPES: Final = (
+    "backfill",
+    "scheduled",
+    "manual",
+    "operator_triggered",
+    "asset_triggered",
+    "asset_materialization",
+)
+"""Airflow's `DagRunType`."""
+
 _lock = threading.Lock()
 _last_ms = -1
 _last_counter = 0
@@ -77,6 +92,30 @@ def is_slug(text: str) -> bool:
 def random_suffix() -> str:
     """Eight letters and digits, as Airflow appends to the id of a run without a logical date."""
     return "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(8))
+
+
+class RunIdInvalid(ValueError):
+    """This text cannot name a run. The message is Airflow's."""
+
+
+def check_run_id(run_id: str, *, run_type: str) -> None:
+    """As Airflow's `create_dagrun`: no path in it, its characters only, and no other type's prefix by hand.
+
+    Raises RunIdInvalid.
+    """
+    if ".." in run_id:
+        raise RunIdInvalid(f"The run_id '{run_id}' must not contain '..' to prevent path traversal")
+    if not _RUN_ID.match(run_id) and not _OWN_RUN_ID.match(run_id):
+        raise RunIdInvalid(
+            f"The run_id provided '{run_id}' does not match regex pattern "
+            f"'{_OWN_RUN_ID.pattern}' or '{_RUN_ID.pattern}'"
+        )
+    if run_type == "manual":
+        for other in RUN_TYPES:
+            if other != "manual" and run_id.startswith(f"{other}__"):
+                raise RunIdInvalid(
+                    f"A manual DAG run cannot use ID {run_id!r} since it is reserved for {other} runs"
+                )
 
 
 def run_id_for(

@@ -127,7 +127,7 @@ def created_run(
             dag_id=dag.dag_id,
             run_id=run_id,
             logical_date=logical_date,
-            run_after=more.pop("run_after", None),
+            run_after=more.pop("run_after", logical_date),
             conf=conf,
             note=more.pop("note", None),
             triggered_by=more.pop("triggered_by", "test"),

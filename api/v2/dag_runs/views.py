@@ -21,6 +21,8 @@ from controlplane.runs.trigger import (
     DagUnknown,
     LogicalDateTaken,
     RunExists,
+    RunRefused,
+    RunTypeDenied,
     trigger_run,
 )
 
@@ -112,7 +114,7 @@ def trigger_dag_run(call: Call, dag_id: str) -> Any:
         )
     except DagUnknown as error:
         raise not_found(f"Dag with dag_id: '{dag_id}' not found") from error
-    except DagNotRunnable as error:
+    except (DagNotRunnable, RunTypeDenied, RunRefused) as error:
         raise Refusal(400, str(error)) from error
     except (RunExists, LogicalDateTaken) as error:
         raise Refusal(409, _already_there(str(error))) from error

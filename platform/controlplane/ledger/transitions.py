@@ -124,15 +124,14 @@ def create_runs(
     return {(dag_id, run_id): row_id for row_id, dag_id, run_id in rows}
 
 
-def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int]]:
+def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int, bool]]:
     """Queued runs of these DAGs begin, oldest first, within max_active_runs.
 
-    Returns each run's row id and how many task instances it has to end: one without tasks is over at once.
+    Returns each run's row id, how many task instances it has to end (one without tasks is over at once), and
+    whether it was changed by hand before.
     """
-    return [
-        (row[0], row[1])
-        for row in execute("ledger/sql/start_runs.sql", using=using, dags=list(dags), now=now)
-    ]
+    rows = execute("ledger/sql/start_runs.sql", using=using, dags=list(dags), now=now)
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def promote_roots(*, runs: Sequence[UUID], now: datetime, using: str) -> Woken:
@@ -311,27 +310,3 @@ def drop_plans(*, dags: Sequence[UUID], now: datetime, using: str = "default") -
 def label_task(*, task_instance: UUID, epoch: int, label: str, using: str = "default") -> None:
     """The rendered map index of a running attempt."""
     execute("ledger/sql/label_task.sql", using=using, id=task_instance, epoch=epoch, label=label)
-
-
-def start_external(
-    *,
-    task_instance: UUID,
-    epoch: int,
-    hostname: str,
-    unixname: str,
-    pid: int,
-    now: datetime,
-    using: str = "default",
-) -> tuple[Any, ...] | None:
-    """A supervisor that is not our agent starts a queued attempt; a row for `run_context`, None if not queued."""
-    rows = execute(
-        "ledger/sql/start_external.sql",
-        using=using,
-        id=task_instance,
-        epoch=epoch,
-        hostname=hostname,
-        unixname=unixname,
-        pid=pid,
-        now=now,
-    )
-    return rows[0] if rows else None

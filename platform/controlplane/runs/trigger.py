@@ -19,7 +19,9 @@ from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.transitions import NewRun, add_items, create_run
-from domain.ids import random_suffix, run_id_for
+from controlplane.runs.params import check_params
+from domain.ids import RunIdInvalid, check_run_id, random_suffix, run_id_for
+from domain.params import ParamsInvalid
 from domain.timetables.evaluate import manual_interval
 from taskwire.dagspec import DagSpec
 from tenants.scope import current_tenant
@@ -31,6 +33,14 @@ class DagUnknown(LookupError):
 
 class DagNotRunnable(ValueError):
     """The DAG is there, but has no version that could run, or is no longer in the deployed bundle."""
+
+
+class RunTypeDenied(ValueError):
+    """The DAG's author allows no runs of this type (`allowed_run_types`)."""
+
+
+class RunRefused(ValueError):
+    """The run id cannot be one, or what is passed does not fit the DAG's params. The text is Airflow's."""
 
 
 class RunExists(ValueError):
@@ -57,7 +67,10 @@ def trigger_run(
     run_type: str = "manual",
     using: str = "default",
 ) -> DagRun:
-    """A queued run of the DAG's newest version. Raises DagUnknown, DagNotRunnable, RunExists, LogicalDateTaken."""
+    """A queued run of the DAG's newest version, whose params take `conf`.
+
+    Raises DagUnknown, DagNotRunnable, RunTypeDenied, RunRefused, RunExists, LogicalDateTaken.
+    """
     dag = Dag.objects.using(using).filter(dag_id=dag_id).first()
     if dag is None:
         raise DagUnknown(f"There is no DAG {dag_id!r}.")
@@ -67,12 +80,19 @@ def trigger_run(
     if version is None:
         raise DagNotRunnable(f"DAG {dag_id!r} has no parsed version yet.")
     spec = msgspec.convert(version.spec, DagSpec)
-    run_after = run_after or logical_date or now
+    if spec.allowed_run_types is not None and run_type not in spec.allowed_run_types:
+        raise RunTypeDenied(f"Dag with dag_id: '{dag_id}' does not allow {run_type} runs")
+    # As in Airflow: due now, whatever the logical date; a person's interval is that of the date, a task's of now.
+    run_after = run_after or now
     interval = data_interval
     if (
         interval is None
         and logical_date is not None
-        and (found := manual_interval(spec.timetable, run_after))
+        and (
+            found := manual_interval(
+                spec.timetable, run_after if triggered_by == "operator" else logical_date
+            )
+        )
     ):
         interval = (found.start, found.end)
     # As in Airflow, only runs that tasks ask for may share their instant, and get a suffix.
@@ -80,6 +100,7 @@ def trigger_run(
     wanted = run_id or run_id_for(
         run_type=run_type, run_after=run_after, logical_date=logical_date, suffix=suffix
     )
+    _check(wanted, run_type, conf, spec)
     row = insert_run(
         dag=dag,
         version=version,
@@ -103,6 +124,15 @@ def trigger_run(
     add_items(items=[("start_runs", dag.id, max(run_after, now))], using=using)
     notify("work", str(current_tenant(using=using)), using=using)
     return DagRun.objects.using(using).get(id=row)
+
+
+def _check(run_id: str, run_type: str, conf: dict[str, Any] | None, spec: DagSpec) -> None:
+    """What Airflow's `create_dagrun` checks. Raises RunRefused."""
+    try:
+        check_run_id(run_id, run_type=run_type)
+        check_params(spec.params, conf)
+    except (RunIdInvalid, ParamsInvalid) as error:
+        raise RunRefused(str(error)) from error
 
 
 def insert_run(

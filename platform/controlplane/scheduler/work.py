@@ -21,6 +21,7 @@ from controlplane.foundation.db import ORDERS, execute, notify
 from controlplane.ledger import transitions
 from controlplane.ledger.deferral import time_out_input, wake_triggers
 from controlplane.ledger.endings import stop_rest, time_out_runs
+from controlplane.ledger.external import lose_silent
 from controlplane.ledger.transitions import RunOver
 from controlplane.runs.assets import plan_assets
 from controlplane.runs.plan import plan_due
@@ -83,7 +84,9 @@ def work_for(
             executor.wake(using=using)
         if any(items[kind] for kind in handlers):
             notify(ORDERS, using=using)
-        done.more = done.more or admitted.more or len(rows) >= ITEMS or bool(done.runs_over or items["revive"])
+        done.more = (
+            done.more or admitted.more or len(rows) >= ITEMS or bool(done.runs_over)
+        )
         crashpoint("scheduler.work.before_commit")
     crashpoint("scheduler.work.after_commit")
     return done
@@ -111,6 +114,8 @@ def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using
     stopped = stop_rest(failed=items["stop"], now=now, using=using) if items["stop"] else []
     if items["finished"] or stopped:
         done.runs_over += propagate(ended=[*items["finished"], *stopped], now=now, using=using)
+    if items["silent"] and lose_silent(ids=items["silent"], now=now, using=using):
+        done.more = True
     if items["timeout"]:
         late = time_out_runs(runs=items["timeout"], now=now, using=using)
         done.runs_over += propagate(ended=late, now=now, using=using)

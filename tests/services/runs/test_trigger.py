@@ -13,7 +13,16 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.work_item import WorkItem
-from controlplane.runs.trigger import DagNotRunnable, DagUnknown, LogicalDateTaken, RunExists, trigger_run
+from controlplane.runs import params
+from controlplane.runs.trigger import (
+    DagNotRunnable,
+    DagUnknown,
+    LogicalDateTaken,
+    RunExists,
+    RunRefused,
+    RunTypeDenied,
+    trigger_run,
+)
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import specs
@@ -46,9 +55,10 @@ def dag(tenant: Tenant) -> Dag:
 
 
 def test_a_run_is_queued_with_what_was_asked_and_the_scheduler_is_told(tenant: Tenant, dag: Dag) -> None:
-    run = _trigger(tenant, conf={"a": 1}, note="why", logical_date=DAY)
+    now = utc_now()
+    run = _trigger(tenant, conf={"a": 1}, note="why", logical_date=DAY, now=now)
     assert (run.state, run.conf, run.note, run.run_type) == ("queued", {"a": 1}, "why", "manual")
-    assert (run.logical_date, run.run_after, run.unfinished) == (DAY, DAY, 2)
+    assert (run.logical_date, run.run_after, run.unfinished) == (DAY, now, 2), "due now, as in Airflow"
     assert run.dag_version_id == dag.current_version_id
     with tenant_scope(tenant.id):
         assert list(WorkItem.objects.values_list("kind", "ref")) == [("start_runs", dag.id)]
@@ -125,3 +135,73 @@ def test_a_stranger_triggers_nothing_here(tenant: Tenant, other_tenant: Tenant, 
         _trigger(other_tenant)
     with tenant_scope(tenant.id):
         assert not DagRun.objects.exists()
+
+
+PARAMS = {
+    "count": {"value": 1, "schema": {"type": "integer", "maximum": 5}},
+    "name": {"schema": {"type": "string", "pattern": "^[a-z]+$"}},
+}
+
+
+def test_conf_must_fit_the_params_and_is_stored_as_it_came(tenant: Tenant) -> None:
+    parsed_dag(tenant, specs.dag("chain", [specs.task("one")], params=PARAMS))
+    run = _trigger(tenant, conf={"name": "me", "other": [1]})
+    assert run.conf == {"name": "me", "other": [1]}
+    for conf, text in (
+        (None, "Invalid input for param name: No value passed"),
+        ({"name": "me", "count": 6}, "Invalid input for param count: 6 is greater than the maximum of 5\n"),
+        ({"name": "me", "count": "x"}, "Invalid input for param count: 'x' is not of type 'integer'\n"),
+        ({"name": "ME"}, "Invalid input for param name: 'ME' does not match '^[a-z]+$'\n"),
+    ):
+        with pytest.raises(RunRefused) as refused:
+            _trigger(tenant, conf=conf)
+        assert str(refused.value).startswith(text)
+
+
+def test_a_tenants_schema_reaches_no_network_and_holds_nobody_up(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(params, "CHILD_SECONDS", 1)
+    for schema, text in (
+        (
+            {"$ref": "http://127.0.0.1:1/schema"},
+            "Invalid input for param it: Unresolvable: http://127.0.0.1:1/schema",
+        ),
+        ({"$ref": "file:///etc/passwd"}, "Invalid input for param it: Unresolvable: file:///etc/passwd"),
+        ({"pattern": "(a+)+$"}, "The params could not be checked within 1 seconds"),
+        ({"$ref": "#"}, "Invalid input for param it: its schema refers to itself"),
+    ):
+        parsed_dag(tenant, specs.dag("chain", [specs.task("one")], params={"it": {"schema": schema}}))
+        with pytest.raises(RunRefused) as refused:
+            _trigger(tenant, conf={"it": "a" * 40 + "b"})
+        assert str(refused.value).startswith(text)
+
+
+def test_only_allowed_run_types_are_made(tenant: Tenant) -> None:
+    spec = specs.dag("chain", [specs.task("one")], allowed_run_types=["scheduled", "operator_triggered"])
+    parsed_dag(tenant, spec)
+    with pytest.raises(RunTypeDenied, match=r"^Dag with dag_id: 'chain' does not allow manual runs$"):
+        _trigger(tenant)
+    assert _trigger(tenant, run_type="operator_triggered", run_id="x").run_type == "operator_triggered"
+
+
+@pytest.mark.parametrize(
+    ("run_id", "text"),
+    [
+        ("a/../b", "The run_id 'a/../b' must not contain '..' to prevent path traversal"),
+        ("a b", "The run_id provided 'a b' does not match regex pattern"),
+        (
+            "scheduled__mine",
+            "A manual DAG run cannot use ID 'scheduled__mine' since it is reserved for scheduled runs",
+        ),
+    ],
+)
+def test_run_ids_that_airflow_refuses(tenant: Tenant, dag: Dag, run_id: str, text: str) -> None:
+    with pytest.raises(RunRefused) as refused:
+        _trigger(tenant, run_id=run_id)
+    assert str(refused.value).startswith(text)
+
+
+def test_another_tenants_params_say_nothing(tenant: Tenant, other_tenant: Tenant, dag: Dag) -> None:
+    parsed_dag(other_tenant, specs.dag("chain", [specs.task("one")], params=PARAMS))
+    assert _trigger(tenant).state == "queued"

@@ -3,9 +3,12 @@
 -- scheduler works per tenant (its lease). An id that is not over (any more) counts nothing.
 -- Index: primary key; task_instance_place (tenant_id, dag_run_id, task_index).
 -- Bound: the number of ids times their fan-out; fan-in is aggregated first, so 10,000 -> 1 is one row update.
--- Rows out: (kind, id, state): 'task' rows that were decided (state NULL: expand it), 'run' rows that are over.
+-- Rows out: (kind, id, state): 'task' rows that were decided (state NULL: expand it; 'past': ask the run before,
+-- ask_past.sql), 'run' rows that are over, 'awaited' runs whose ends tasks of later runs wait for, 'read' once when
+-- tasks read some of the ended instances instead of counting them (weigh_tasks.sql).
 WITH ended AS MATERIALIZED (
-  SELECT ti.id, ti.dag_run_id, ti.dag_version_id, ti.state, t.downstream, t.is_leaf, t.is_setup
+  SELECT ti.id, ti.dag_run_id, ti.dag_version_id, ti.state, t.counts_into, t.is_leaf, t.is_setup,
+         t.weighed_by IS NOT NULL AS is_read
   FROM unnest(%(ids)s::uuid[]) AS i(id)
   JOIN task_instance ti ON ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
   JOIN dag_task t ON t.tenant_id = ti.tenant_id AND t.dag_version_id = ti.dag_version_id
@@ -20,16 +23,16 @@ WITH ended AS MATERIALIZED (
          count(*) FILTER (WHERE state = 'removed')::int AS removed,
          count(*) FILTER (WHERE state = 'success' AND is_setup)::int AS setups_ok,
          count(*) FILTER (WHERE state = 'skipped' AND is_setup)::int AS setups_skipped
-  FROM ended, unnest(ended.downstream) AS d(task_index)
+  FROM ended, unnest(ended.counts_into) AS d(task_index)
   GROUP BY dag_run_id, dag_version_id, d.task_index
 ), waiting AS MATERIALIZED (
   SELECT w.id, delta.ok, delta.failed, delta.up_failed, delta.skipped, delta.removed,
          delta.setups_ok, delta.setups_skipped, w.is_mapped AND w.map_index = -1 AS unexpanded, t.is_empty,
-         app.decide(w.trigger_rule, w.upstream_total, w.upstream_success + delta.ok,
+         app.asks(t.past_rule, app.decide(w.trigger_rule, w.upstream_total, w.upstream_success + delta.ok,
            w.upstream_failed + delta.failed, w.upstream_upstream_failed + delta.up_failed,
            w.upstream_skipped + delta.skipped, w.upstream_removed + delta.removed,
            w.upstream_setup_total, w.upstream_setup_success + delta.setups_ok,
-           w.upstream_setup_skipped + delta.setups_skipped, w.map_index) AS decision
+           w.upstream_setup_skipped + delta.setups_skipped, w.map_index)) AS decision
   FROM delta
   JOIN task_instance w ON w.tenant_id = (SELECT app.tenant()) AND w.dag_run_id = delta.dag_run_id
                       AND w.task_index = delta.task_index AND w.state IS NULL
@@ -47,6 +50,7 @@ WITH ended AS MATERIALIZED (
       state = CASE w.decision
         WHEN 1 THEN CASE WHEN w.unexpanded THEN NULL WHEN w.is_empty THEN 'success' ELSE 'scheduled' END
         WHEN 2 THEN 'skipped' WHEN 3 THEN 'upstream_failed' WHEN 4 THEN 'removed' END,
+      held_reason = NULL, past_run_id = NULL,
       scheduled_at = CASE WHEN w.decision = 1 AND NOT w.unexpanded THEN %(now)s::timestamptz END,
       try_number = ti.try_number + CASE WHEN w.decision = 1 AND NOT w.unexpanded AND NOT w.is_empty THEN 1 ELSE 0 END,
       start_date = CASE WHEN w.decision > 1 OR (w.decision = 1 AND w.is_empty AND NOT w.unexpanded)
@@ -65,8 +69,12 @@ WITH ended AS MATERIALIZED (
     FROM ended GROUP BY dag_run_id
   ) c
   WHERE r.id = c.dag_run_id AND r.tenant_id = (SELECT app.tenant())
-  RETURNING r.id, r.unfinished
+  RETURNING r.id, r.unfinished, r.awaited
 )
-SELECT 'task', id, state FROM woken WHERE decision > 0
+SELECT 'task', id, CASE WHEN decision < 0 THEN 'past' ELSE state END FROM woken WHERE decision <> 0
+UNION ALL
+SELECT 'awaited', id, NULL FROM counted WHERE awaited
 UNION ALL
 SELECT 'run', id, NULL FROM counted WHERE unfinished <= 0
+UNION ALL
+SELECT 'read', NULL, NULL WHERE EXISTS (SELECT FROM ended WHERE is_read)
