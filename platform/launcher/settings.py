@@ -166,6 +166,13 @@ VARIABLES = (
         "agent",
     ),
     Variable(
+        "AERODROME_MAIL_RELAY",
+        "`public`",
+        "Where the agent sends mails for tasks that have no network, through the tenant's own SMTP connection: "
+        "`public` (only to servers with public addresses), `any`, or `off`.",
+        "agent",
+    ),
+    Variable(
         "AERODROME_PREPARE",
         "`true`",
         "`false` keeps the control plane from preparing statements: needed behind a transaction pooler that "

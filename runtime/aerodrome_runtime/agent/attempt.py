@@ -12,8 +12,9 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
-from aerodrome_runtime.agent.operations import BEHIND, FLUSH_SECONDS, STATES, state_operation
+from aerodrome_runtime.agent.operations import BEHIND, FLUSH_SECONDS, PAUSES, STATES, state_operation
 from aerodrome_runtime.agent.outcome import Ending, conclude
 from aerodrome_runtime.agent.reporting import Reporter
 from aerodrome_runtime.agent.sdk.answers import api_error
@@ -46,12 +47,13 @@ class Attempt:
         client: ExecutionClient,
         mask: Mask,
         task_log: TaskLog,
+        relay: MailRelay | None = None,
     ) -> None:
         self.work = work
         self.task = task
         self.log = task_log
         self._reporter = reporter
-        self._asking = Asking(ti_id=work.id, client=client, mask=mask)
+        self._asking = Asking(ti_id=work.id, client=client, mask=mask, relay=relay)
         self._queued: list[Operation] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._serial = asyncio.Lock()
@@ -83,7 +85,11 @@ class Attempt:
             return
         self._spare = spare
         self.log.on_pressure = child.pause
-        child.give(startup_message(self.work, self.task), on_request=self._request, on_line=self._line)
+        child.give(
+            startup_message(self.work, self.task, relays=self._asking.relay is not None),
+            on_request=self._request,
+            on_line=self._line,
+        )
         wall = self.work.limits.wall_seconds
         if wall:
             self._wall = self._loop.call_later(wall, self.stop, "timeout")
@@ -215,6 +221,9 @@ class Attempt:
 
     async def _end_with(self, number: int, message: dict[str, Any]) -> None:
         """A state message: everything queued and the state, in one transaction; then the task may go on."""
+        if message["type"] in PAUSES:
+            # Its trigger, or its next look, writes into the same log: behind what is there by then.
+            await self.log.flush()
         async with self._serial:
             if self._invalid is not None and message["type"] == "SucceedTask":
                 # What was written behind is lost: a success now would hide it from everything downstream.

@@ -19,6 +19,7 @@ import msgspec
 from aerodrome_runtime.agent.bundles import BundleCorrupt, Bundles
 from aerodrome_runtime.agent.dagzygotes import Key
 from aerodrome_runtime.agent.gateway import GatewayGone, GatewayRefused, GatewayUnreachable
+from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
 from aerodrome_runtime.agent.reporting import Reporter
 from aerodrome_runtime.agent.runtimes import RuntimeMissing, find_runtime
@@ -51,12 +52,15 @@ class CallbackAttempt:
         client: ExecutionClient,
         mask: Mask,
         callback_log: TaskLog,
+        relay: MailRelay | None = None,
     ) -> None:
         self.work = work
         self.order = order
         self.log = callback_log
         self._reporter = reporter
-        self._asking = Asking(ti_id=(order.ti or {}).get("id", work.id), client=client, mask=mask)
+        self._asking = Asking(
+            ti_id=(order.ti or {}).get("id", work.id), client=client, mask=mask, relay=relay
+        )
         self._answering: set[asyncio.Task[None]] = set()
         self._spare: Spare | None = None
         self._stopped: str | None = None
@@ -127,7 +131,11 @@ class CallbackAttempt:
         self.log.on_pressure = child.pause
         wall = self.work.limits.wall_seconds or LONGEST_SECONDS
         timer = asyncio.get_running_loop().call_later(wall, self.stop, f"it ran longer than {wall:g} s")
-        child.give(callback_message(self.work, self.order), on_request=self._request, on_line=self._line)
+        child.give(
+            callback_message(self.work, self.order, relays=self._asking.relay is not None),
+            on_request=self._request,
+            on_line=self._line,
+        )
         exited = await child.exited
         timer.cancel()
         while self._answering:

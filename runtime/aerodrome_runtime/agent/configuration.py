@@ -22,9 +22,12 @@ class Settings:
     execution_url: str
     token: str
     slots: int
+    triggers: int
+    """How many triggers it holds at most."""
     directory: Path
     name: str
     task_network: Literal["none", "host"]
+    mail_relay: Literal["public", "any", "off"]
     log_level: str
     uv: str | None
 
@@ -56,18 +59,29 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise BadConfiguration("AERODROME_AGENT_SLOTS must be a whole number.") from error
     if not 1 <= slots <= 1000:
         raise BadConfiguration("AERODROME_AGENT_SLOTS must be between 1 and 1000.")
+    try:
+        triggers = int(environment.get("AERODROME_AGENT_TRIGGERS", "1000"))
+    except ValueError as error:
+        raise BadConfiguration("AERODROME_AGENT_TRIGGERS must be a whole number.") from error
+    if not 0 <= triggers <= 10000:
+        raise BadConfiguration("AERODROME_AGENT_TRIGGERS must be between 0 and 10000.")
     network = environment.get("AERODROME_TASK_NETWORK", "none")
     if network not in ("none", "host"):
         raise BadConfiguration("AERODROME_TASK_NETWORK must be none or host.")
+    relay = environment.get("AERODROME_MAIL_RELAY", "public")
+    if relay not in ("public", "any", "off"):
+        raise BadConfiguration("AERODROME_MAIL_RELAY must be public, any or off.")
     return Settings(
         url=url.rstrip("/"),
         socket_path=socket_path,
         execution_url=execution_url,
         token=token,
         slots=slots,
+        triggers=triggers,
         directory=Path(_required(environment, "AERODROME_AGENT_DIR")).resolve(),
         name=environment.get("AERODROME_AGENT_NAME") or socket.gethostname(),
         task_network=cast(Literal["none", "host"], network),
+        mail_relay=cast(Literal["public", "any", "off"], relay),
         log_level=environment.get("AERODROME_LOG_LEVEL", "INFO").upper(),
         uv=environment.get("AERODROME_UV") or None,
     )

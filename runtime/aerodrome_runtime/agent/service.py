@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from aerodrome_runtime.agent.attempt import SHUTTING_DOWN, Attempt
-from aerodrome_runtime.agent.beating import beat_for_ever
+from aerodrome_runtime.agent.beating import beat_for_ever, beat_triggers_for_ever
 from aerodrome_runtime.agent.build import Builder
 from aerodrome_runtime.agent.bundles import Bundles
 from aerodrome_runtime.agent.callback import CallbackAttempt
@@ -19,6 +19,7 @@ from aerodrome_runtime.agent.confine import Confinement
 from aerodrome_runtime.agent.dagzygotes import DagZygotes
 from aerodrome_runtime.agent.gateway import Gateway
 from aerodrome_runtime.agent.installed import install_site
+from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
 from aerodrome_runtime.agent.parsing import Parsers
 from aerodrome_runtime.agent.reporting import Reporter
@@ -30,6 +31,7 @@ from aerodrome_runtime.agent.spares import Spares
 from aerodrome_runtime.agent.spool import Spool
 from aerodrome_runtime.agent.starting import run_task
 from aerodrome_runtime.agent.tasklog import CAP_BYTES, TaskLog
+from aerodrome_runtime.agent.triggers import Triggers
 from aerodrome_runtime.agent.zygotes import BaseZygotes
 from aerodrome_runtime.jail.level import Level
 from taskwire.agent import BeatResult, Operation
@@ -92,11 +94,24 @@ class Agent:
             runtimes=self.runtimes,
         )
         self.builder = Builder(runtimes=self.runtimes, uv=settings.uv)
+        # A task with a network of its own speaks SMTP by itself.
+        self.relay = MailRelay(policy=settings.mail_relay) if settings.task_network == "none" else None
         self.slots_of = {
             "task": Slots(settings.slots),
             "other": Slots(PARSE_SLOTS),
             "callback": Slots(CALLBACK_SLOTS),
+            "trigger": Slots(settings.triggers),
         }
+        self.triggers = Triggers(
+            bundles=self.bundles,
+            zygotes=self.zygotes,
+            confinement=self.confinement,
+            runtimes=self.runtimes,
+            reporter=self.reporter,
+            shipper=self.shipper,
+            client=self._client,
+            given_back=self.slots_of["trigger"].give_back,
+        )
         self.attempts: dict[tuple[str, int], Attempt] = {}
         self.callbacks: dict[tuple[str, int], CallbackAttempt] = {}
         self.working: dict[tuple[str, int], tuple[Workload, asyncio.Task[None]]] = {}
@@ -108,6 +123,11 @@ class Agent:
             asyncio.create_task(self.shipper.run()),
             asyncio.create_task(
                 beat_for_ever(session=self.session, running=self.running, usage=self.usage, heard=self.heard)
+            ),
+            asyncio.create_task(
+                beat_triggers_for_ever(
+                    session=self.session, held=self.triggers.held, heard=self.heard_of_triggers
+                )
             ),
         ]
         claims = [
@@ -136,6 +156,7 @@ class Agent:
 
     async def finish(self) -> None:
         """Hand back what has not begun, let the rest come to its end for a while, stop what is left."""
+        await self.triggers.close()
         for attempt in list(self.attempts.values()):
             if not attempt.begun:
                 attempt.stop(SHUTTING_DOWN)
@@ -149,6 +170,10 @@ class Agent:
 
     def start(self, work: Workload) -> None:
         """Begin one claimed workload. An (id, epoch) that runs already is not begun twice."""
+        if work.kind == "trigger":
+            if self.triggers.start(work):
+                self.slots_of["trigger"].take()
+            return
         key = (work.id, work.epoch)
         if key in self.working:
             return
@@ -186,6 +211,12 @@ class Agent:
         self.spares.evict()
         self.zygotes.evict()
 
+    def heard_of_triggers(self, result: BeatResult) -> None:
+        for id, epoch, why in result.stop:
+            self.triggers.stop(id, epoch, why)
+        for id, token in result.tokens.items():
+            self.triggers.use_token(id, token)
+
     async def _work(self, work: Workload) -> None:
         if work.kind == "task" and work.task is not None:
             mask = Mask(work.task.secrets_to_mask)
@@ -202,6 +233,7 @@ class Agent:
                 client=self._client(work.task.token),
                 mask=mask,
                 task_log=task_log,
+                relay=self.relay,
             )
             self.attempts[work.id, work.epoch] = attempt
             await run_task(
@@ -236,6 +268,7 @@ class Agent:
             client=self._client(order.token),
             mask=mask,
             callback_log=TaskLog(key=order.log_key, mask=mask, cap_bytes=CALLBACK_LOG_BYTES),
+            relay=self.relay,
         )
         self.callbacks[work.id, work.epoch] = attempt
         await attempt.run(

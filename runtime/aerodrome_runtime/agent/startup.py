@@ -13,7 +13,7 @@ from taskwire.workload import CallbackWork, TaskWork, Workload
 _HOST = socket.gethostname()
 
 
-def startup_message(work: Workload, task: TaskWork) -> dict[str, Any]:
+def startup_message(work: Workload, task: TaskWork, *, relays: bool = False) -> dict[str, Any]:
     """As `ActivitySubprocess._on_child_started` builds it.
 
     `start_date` is the context's when the server set one (a resumed task keeps its first start), else the
@@ -36,11 +36,12 @@ def startup_message(work: Workload, task: TaskWork) -> dict[str, Any]:
             "title": f"aerodrome-task {work.tenant} {work.id} e{work.epoch}",
             "fresh_parse": task.fresh_parse,
             "base_url": task.base_url,
+            "relays_mail": relays,
         },
     }
 
 
-def callback_message(work: Workload, order: CallbackWork) -> dict[str, Any]:
+def callback_message(work: Workload, order: CallbackWork, *, relays: bool = False) -> dict[str, Any]:
     """The first frame of a child that runs a callback. What is the agent's alone stays here."""
     told = msgspec.to_builtins(order)
     for name in ("token", "log_key"):
@@ -51,6 +52,7 @@ def callback_message(work: Workload, order: CallbackWork) -> dict[str, Any]:
             "title": f"aerodrome-callback {work.tenant} {work.id} e{work.epoch}",
             "fresh_parse": order.fresh_parse,
             "base_url": order.base_url,
+            "relays_mail": relays,
             "callback": told,
         },
     }

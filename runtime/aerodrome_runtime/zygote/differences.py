@@ -3,7 +3,8 @@
 1. `parse` looks the DAG up in the file loaded ahead, instead of fetching a bundle and parsing it in the
    critical path; a file that says so (`fresh_parse`), or that asked for a Variable or Connection while it was
    loaded ahead, is parsed again, inside the parsing context.
-2. `get_startup_details` also takes from the same frame what is ours (`aerodrome`: title, fresh_parse, base_url).
+2. `get_startup_details` also takes from the same frame what is ours (`aerodrome`: title, fresh_parse, base_url;
+   `relays_mail`: Airflow's SMTP hook gives its mails to the agent, see `mail`).
    When it names a callback, that is run instead of a task (`callback`), and the process ends.
 3. `BundleVersionLock` does nothing: the agent keeps an unpacked bundle as long as anything runs from it.
 4. `setproctitle` gives the title of the order instead of `airflow worker -- <id>`.
@@ -23,7 +24,7 @@ import os
 import sys
 from typing import Any
 
-from aerodrome_runtime.zygote import dagfile
+from aerodrome_runtime.zygote import dagfile, mail
 from aerodrome_runtime.zygote.title import set_title
 
 REVIEWED: dict[str, str] = {
@@ -88,6 +89,8 @@ def get_startup_details() -> Any:
     ours.update(frame.body.pop("aerodrome", None) or {})
     if base_url := ours.get("base_url"):
         os.environ["AIRFLOW__API__BASE_URL"] = base_url
+    if ours.get("relays_mail"):
+        mail.install()
     if told := ours.get("callback"):
         from aerodrome_runtime.zygote import callback
 

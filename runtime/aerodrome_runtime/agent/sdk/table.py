@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from aerodrome_runtime.agent.mail import MailRefused, MailRelay
 from aerodrome_runtime.agent.masking import Mask
-from aerodrome_runtime.agent.sdk import assets, dag_runs, secrets, stores, task_instances, xcoms
+from aerodrome_runtime.agent.sdk import assets, dag_runs, mail, secrets, stores, task_instances, xcoms
 from aerodrome_runtime.agent.sdk.answers import Body, api_error
 from aerodrome_runtime.agent.sdk.client import ApiRefused, ApiUnreachable, ExecutionClient
 
@@ -19,6 +20,9 @@ class Asking:
     ti_id: str
     client: ExecutionClient
     mask: Mask
+    relay: MailRelay | None = None
+    mails: list[str] = field(default_factory=list)
+    """Whom the attempt's mails were from: how many it has sent."""
 
 
 Handler = Callable[[Any, dict[str, Any]], Awaitable[Body]]
@@ -30,6 +34,7 @@ HANDLERS: dict[str, Handler] = {
     "PutVariable": secrets.put_variable,
     "DeleteVariable": secrets.delete_variable,
     "MaskSecret": secrets.mask_secret,
+    "AerodromeSendMail": mail.send,
     "GetXCom": xcoms.get_xcom,
     "GetXComCount": xcoms.get_count,
     "GetXComSequenceItem": xcoms.get_item,
@@ -69,9 +74,25 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
-async def answer(asking: Asking, message: dict[str, Any]) -> tuple[Body, dict[str, Any] | None]:
+OF_TRIGGERS: dict[str, Handler] = {
+    **HANDLERS,
+    "SetXCom": xcoms.set_xcom,
+    "GetHITLDetailResponse": task_instances.get_hitl_response,
+    "UpdateHITLDetail": task_instances.update_hitl,
+}
+"""What triggers ask: nothing of theirs is written behind."""
+
+
+async def answer_trigger(asking: Asking, message: dict[str, Any]) -> tuple[Body, dict[str, Any] | None]:
+    """As `answer`, for a message of Airflow's trigger runner."""
+    return await answer(asking, message, handlers=OF_TRIGGERS)
+
+
+async def answer(
+    asking: Asking, message: dict[str, Any], *, handlers: dict[str, Handler] = HANDLERS
+) -> tuple[Body, dict[str, Any] | None]:
     """Answer one message as `WatchedSubprocess.handle_requests` does: (body, error) of the response frame."""
-    handler = HANDLERS.get(message.get("type", ""))
+    handler = handlers.get(message.get("type", ""))
     if handler is None:
         unhandled = {"status_code": 400, "message": "Unhandled request"}
         return None, {"type": "ErrorResponse", "error": "API_SERVER_ERROR", "detail": unhandled}
@@ -81,6 +102,8 @@ async def answer(asking: Asking, message: dict[str, Any]) -> tuple[Body, dict[st
         return None, api_error(status=error.status, message=error.message, detail=error.detail)
     except ApiUnreachable as error:
         return None, api_error(status=None, message=str(error), kind="ConnectError")
+    except MailRefused as error:
+        return None, api_error(status=None, message=f"no mail was sent: {error}", kind="MailRefused")
     except (KeyError, TypeError, ValueError) as error:
         # A message that is not the SDK's: the task is told, the agent lives on.
         return None, api_error(status=None, message=f"malformed message: {error}", kind=type(error).__name__)
