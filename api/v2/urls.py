@@ -7,6 +7,7 @@ from functools import partial
 from django.urls import path, register_converter
 
 from api.v2.auth import views as auth
+from api.v2.backfills import views as backfills
 from api.v2.connections import views as connections
 from api.v2.dag_runs import views as runs
 from api.v2.dag_versions import views as versions
@@ -66,6 +67,15 @@ urlpatterns = [
     path("api/v2/importErrors/<signed:import_error_id>", by_method(GET=import_errors.get_import_error)),
     path("api/v2/eventLogs", by_method(GET=event_logs.get_event_logs)),
     path("api/v2/eventLogs/<signed:event_log_id>", by_method(GET=event_logs.get_event_log)),
+    path("api/v2/backfills", by_method(GET=backfills.list_backfills, POST=backfills.post_backfill)),
+    path(
+        "api/v2/backfills/dry_run",
+        by_method(POST=backfills.post_dry_run, GET=partial(backfills.get_backfill, backfill_id="dry_run")),
+    ),
+    path("api/v2/backfills/<str:backfill_id>", by_method(GET=backfills.get_backfill)),
+    path("api/v2/backfills/<str:backfill_id>/pause", by_method(PUT=backfills.put_pause)),
+    path("api/v2/backfills/<str:backfill_id>/unpause", by_method(PUT=backfills.put_unpause)),
+    path("api/v2/backfills/<str:backfill_id>/cancel", by_method(PUT=backfills.put_cancel)),
     path("api/v2/pools", by_method(GET=pools.get_pools, POST=pools.post_pool)),
     path(
         "api/v2/pools/<path:pool_name>",

@@ -182,6 +182,16 @@ def cancel_backfill(*, serial: int, now: datetime) -> Backfill:
     return row
 
 
+def reruns_on_latest(*, dag_id: str, wanted: bool | None) -> bool:
+    """Whether runs that exist are run again on the newest version: as asked, as the DAG says, else yes."""
+    if wanted is not None:
+        return wanted
+    newest = Dag.objects.filter(dag_id=dag_id).values_list("current_version_id", flat=True).first()
+    said = DagVersion.objects.filter(id=newest).values_list("spec__rerun_with_latest_version", flat=True)
+    told = said.first()
+    return True if told is None else bool(told)
+
+
 def average_seconds(*, dag_id: str) -> float | None:
     """How long the newest successful runs took on average; None without any."""
     newest = DagRun.objects.filter(
