@@ -1,4 +1,4 @@
-"""What of Airflow's API is not served yet: assets, their events and state stores, task state stores, people's
+"""What of Airflow's API is not served yet: task state stores, people's
 answers (HITL), connection tests. Each answers in Airflow's own error form, and says so.
 
 The token is checked first, as everywhere. Where Airflow's client knows how to go on without an answer ("not

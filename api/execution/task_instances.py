@@ -122,12 +122,6 @@ def previous_successful_run(call: Call) -> HttpResponse:
     return answer(run_lookups.previous_success(task_instance_id=call.attempt.id))
 
 
-@allow(OWN_RUNNING)
-def validate_assets(call: Call) -> HttpResponse:
-    """GET validate-inlets-and-outlets. Assets are not switched off here, so none is inactive."""
-    return answer({"inactive_assets": []})
-
-
 def _report(call: Call, operation: Operation) -> Verdict:
     told = Report(
         id=str(call.attempt.id),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import path, re_path
+from django.urls import path, re_path, register_converter
+from django.urls.converters import StringConverter
 
 from api.execution import (
+    asset_store,
+    assets,
     connections,
     dag_runs,
     dags,
@@ -17,8 +20,18 @@ from api.execution import (
 )
 from api.execution.gate import public, routed
 
+
+class NameOrUri(StringConverter):
+    """By what an asset is named."""
+
+    regex = "name|uri"
+
+
+register_converter(NameOrUri, "name_or_uri")
+
 _TI = "task-instances/<str:task_instance_id>"
 _XCOM = r"^xcoms/(?P<dag_id>[^/]+)/(?P<run_id>[^/]+)/(?P<task_id>[^/]+)/(?P<key>.+)"
+_KEPT = "store/asset/by-<name_or_uri:by>"
 
 urlpatterns = [
     path("health", public(health.health)),
@@ -34,7 +47,7 @@ urlpatterns = [
     path(f"{_TI}/rendered-map-index", routed(PATCH=task_instances.put_rendered_map_index)),
     path(f"{_TI}/skip-downstream", routed(PATCH=task_instances.skip_downstream)),
     path(f"{_TI}/previous-successful-dagrun", routed(GET=task_instances.previous_successful_run)),
-    path(f"{_TI}/validate-inlets-and-outlets", routed(GET=task_instances.validate_assets)),
+    path(f"{_TI}/validate-inlets-and-outlets", routed(GET=assets.validate)),
     path("task-reschedules/<str:task_instance_id>/start_date", routed(GET=task_lookups.reschedule_start)),
     path("connections/<str:connection_id>", routed(GET=connections.get)),
     path("variables/keys", routed(GET=variables.keys)),
@@ -44,17 +57,22 @@ urlpatterns = [
     re_path(_XCOM + r"$", routed(GET=xcoms.get, HEAD=xcoms.head, POST=xcoms.put, DELETE=xcoms.delete)),
     path("dag-runs/count", routed(GET=dag_runs.count)),
     path("dag-runs/previous", routed(GET=dag_runs.previous)),
+    path(
+        "dag-runs/<str:dag_id>/previous",
+        routed(GET=dag_runs.previous_of, POST=dag_runs.start_called_previous),
+    ),
     path("dag-runs/<str:dag_id>/<str:run_id>", routed(GET=dag_runs.detail, POST=dag_runs.start)),
     path("dag-runs/<str:dag_id>/<str:run_id>/state", routed(GET=dag_runs.state)),
     path("dag-runs/<str:dag_id>/<str:run_id>/clear", routed(POST=dag_runs.clear)),
     path("dags/<str:dag_id>", routed(GET=dags.detail)),
+    path("assets/by-name", routed(GET=assets.by_name)),
+    path("assets/by-uri", routed(GET=assets.by_uri)),
+    path("assets/by-alias", routed(GET=assets.by_alias)),
+    path("asset-events/by-asset", routed(GET=assets.events_by_asset)),
+    path("asset-events/by-asset-alias", routed(GET=assets.events_by_alias)),
+    path(f"{_KEPT}/value", routed(GET=asset_store.get, PUT=asset_store.put, DELETE=asset_store.delete)),
+    path(f"{_KEPT}/clear", routed(DELETE=asset_store.clear)),
     # Not served yet: see elsewhere.py.
-    path("assets/<str:by>", routed(GET=elsewhere.unknown)),
-    path("asset-events/<str:by>", routed(GET=elsewhere.unknown)),
-    path(
-        "store/asset/<str:by>/<str:what>",
-        routed(GET=elsewhere.unknown, PUT=elsewhere.unserved, DELETE=elsewhere.unserved),
-    ),
     path("store/ti/<str:task_instance_id>", routed(DELETE=elsewhere.unserved)),
     path(
         "store/ti/<str:task_instance_id>/<path:key>",

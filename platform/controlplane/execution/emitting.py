@@ -158,6 +158,10 @@ def _extra(value: dict[str, Any]) -> dict[str, Any]:
 def _partition(key: str | None) -> str | None:
     if key is None:
         return None
+    if not key.strip():
+        raise EmissionInvalid(
+            f"partition_key in outlet event must not be empty or whitespace-only; got {key!r}."
+        )
     if len(key) > PARTITION_KEY:
         raise EmissionInvalid(f"the partition key {key[:50]!r}… is longer than {PARTITION_KEY} characters")
     return plain_text(key, name="partition_key", longest=PARTITION_KEY)

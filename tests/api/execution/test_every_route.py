@@ -20,10 +20,22 @@ from controlplane.secrets import connections, variables
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support.actors import Door
+from tests.support.assets import asset, producer
 from tests.support.attempts import HOST, PID, Try, running_try
 
 CANARY = "canary-7f3a9c"
-TABLES = ("task_instance", "dag_run", "xcom", "variable", "connection", "rendered_field", "work_item")
+TABLES = (
+    "task_instance",
+    "dag_run",
+    "xcom",
+    "variable",
+    "connection",
+    "rendered_field",
+    "work_item",
+    "asset",
+    "asset_event",
+    "asset_state",
+)
 BODIES: dict[str, Any] = {
     "PATCH run": {
         "state": "running",
@@ -40,6 +52,7 @@ BODIES: dict[str, Any] = {
     "PUT variables": {"val": "new", "description": None},
     "POST xcoms": [1],
     "POST dag-runs": {},
+    "PUT store/asset": {"value": 1},
 }
 QUERY = {
     "task-instances/count": {"dag_id": "example"},
@@ -47,8 +60,24 @@ QUERY = {
     "task-instances/breadcrumbs": {"dag_id": "example", "run_id": "r1"},
     "dag-runs/count": {"dag_id": "example"},
     "dag-runs/previous": {"dag_id": "example", "logical_date": "2027-01-01T00:00:00Z"},
+    "assets/by-name": {"name": "table"},
+    "assets/by-uri": {"uri": "s3://table"},
+    "assets/by-alias": {"alias_name": "latest"},
+    "asset-events/by-asset": {"name": "table"},
+    "asset-events/by-asset-alias": {"name": "latest"},
+    "store/asset/by-name/value": {"name": "table", "key": "seen"},
+    "store/asset/by-name/clear": {"name": "table"},
 }
-EMPTY_ANSWERS = ([], 0, None, {"task_states": {}}, {"breadcrumbs": []}, {"keys": [], "total_entries": 0})
+EMPTY_ANSWERS = (
+    [],
+    0,
+    None,
+    {"asset_events": []},
+    {"inactive_assets": []},
+    {"task_states": {}},
+    {"breadcrumbs": []},
+    {"keys": [], "total_entries": 0},
+)
 
 
 def _routes() -> list[tuple[str, str, Rule]]:
@@ -72,8 +101,7 @@ def _path(shape: str, target: Try) -> str:
         "str:task_id": "first",
         "str:connection_id": "warehouse",
         "path:key": "threshold",
-        "str:by": "by-name",
-        "str:what": "value",
+        "name_or_uri:by": "name",
         "str:test_id": str(target.id),
     }
     for name, value in values.items():
@@ -116,6 +144,7 @@ def _fingerprint(superuser: Any, tenant: Tenant) -> str:
 def victim(tenant: Tenant) -> Try:
     """A running attempt of a tenant that has something to lose."""
     attempt = running_try(tenant, run_id="r1", note=CANARY, conf={"canary": CANARY})
+    producer(tenant, "producer", asset("table", extra={"canary": CANARY}))
     with tenant_scope(tenant.id):
         variables.put(key="threshold", value=CANARY, description=CANARY, now=utc_now())
         connections.put(conn_id="warehouse", conn_type="http", password=CANARY, host=CANARY, now=utc_now())

@@ -74,5 +74,4 @@ def test_our_own_mistake(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_not_served_yet(attempt: Try) -> None:
     door = attempt.door()
-    assert door.get("assets/by-name", {"name": "a"})["detail"]["reason"] == "not_found"
     assert door.call("PUT", f"store/ti/{attempt.id}/k", {"value": 1})["detail"]["reason"] == "not_supported"
