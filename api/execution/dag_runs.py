@@ -71,6 +71,12 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
 
 
 @allow(ACT)
+def start_called_previous(call: Call, dag_id: str) -> HttpResponse:
+    """POST {dag_id}/previous: a run may be called so."""
+    return start(call, dag_id=dag_id, run_id="previous")
+
+
+@allow(ACT)
 def clear(call: Call, dag_id: str, run_id: str) -> HttpResponse:
     """POST clear: every task instance of a run begins anew, that of the calling task too when it is its own."""
     _runnable(dag_id)

@@ -21,6 +21,7 @@ from typing import Any
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from api.execution import versions
 from api.execution.answers import Refusal, answer, reasoned
 from controlplane.execution import tokens
 from controlplane.execution.attempts import (
@@ -36,7 +37,6 @@ from controlplane.foundation.db import uuid_or_none
 from controlplane.secrets.contract import KeyUnavailable
 from tenants.scope import tenant_scope
 
-API_VERSION = "2026-06-30"
 log = logging.getLogger(__name__)
 
 
@@ -151,8 +151,12 @@ def _attempt(claims: tokens.Claims, rule: Rule, now: datetime) -> Attempt:
 
 def _worded(request: HttpRequest, produce: Callable[[], HttpResponse]) -> HttpResponse:
     """What `produce` makes, or what it raises in words, with the headers that all answers have."""
+    version = versions.negotiated(request.headers.get("airflow-api-version"))
+    method, path = request.method or "", request.path.removeprefix("/execution")
     try:
-        response = produce()
+        if version is None or not versions.exists(version=version, method=method, path=path):
+            raise Refusal(404, "Not Found")
+        response = versions.fitted(produce(), version=version, method=method, path=path)
     except Refusal as refusal:
         response = answer({"detail": refusal.detail}, status=refusal.status)
     except (OperationalError, InterfaceError, KeyUnavailable):
@@ -166,7 +170,7 @@ def _worded(request: HttpRequest, produce: Callable[[], HttpResponse]) -> HttpRe
         else:
             log.exception("the task execution API failed")
             response = answer({"message": "Internal server error"}, status=500)
-    response["airflow-api-version"] = API_VERSION
+    response["airflow-api-version"] = version or versions.NEWEST
     if correlation := request.headers.get("correlation-id"):
         response["correlation-id"] = correlation[:200]
     return response

@@ -69,7 +69,7 @@ Known paths whose feature is not there yet. Questions are answered with 404 in A
 
 def page() -> str:
     """The whole page. Django must be set up."""
-    from api.execution.gate import API_VERSION
+    from api.execution.versions import NEWEST
 
     public, portal, execution, elsewhere = [], [], [], []
     for path, view in _routes():
@@ -99,7 +99,7 @@ def page() -> str:
             _PORTAL,
             "\n".join(portal),
             "\n",
-            _EXECUTION.format(version=API_VERSION),
+            _EXECUTION.format(version=NEWEST),
             "\n".join(execution),
             "\n",
             _ELSEWHERE if elsewhere else "",

@@ -37,6 +37,7 @@ def _external(it: Scene, epoch: int = 1) -> dict[str, Any]:
         "hostname": "elsewhere",
         "unixname": "u",
         "pid": 7,
+        "patience": 300.0,
         "now": utc_now(),
     }
 

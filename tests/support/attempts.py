@@ -8,7 +8,7 @@ from uuid import UUID
 
 from controlplane.execution import tokens
 from controlplane.foundation.clock import utc_now
-from controlplane.ledger import transitions
+from controlplane.ledger import external, transitions
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.task_instance import TaskInstance
@@ -42,7 +42,7 @@ class Try:
     def start(self) -> Try:
         """Run it, as a supervisor on HOST does."""
         with tenant_scope(self.tenant.id):
-            assert transitions.start_external(
+            assert external.start_external(
                 task_instance=self.id,
                 epoch=self.epoch,
                 hostname=HOST,

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from controlplane.ledger.external import read_started, start_external
 from controlplane.ledger.queries import state_of
 from controlplane.ledger.run_context import run_context
-from controlplane.ledger.transitions import start_external
 
 
 class StartRefused(RuntimeError):
@@ -27,9 +27,13 @@ class StartRefused(RuntimeError):
 def start_task(
     *, task_instance_id: UUID, epoch: int, hostname: str, unixname: str, pid: int, now: datetime
 ) -> dict[str, Any]:
-    """The attempt is running; returns its TIRunContext. Inside the tenant's scope. Raises StartRefused."""
-    row = start_external(
-        task_instance=task_instance_id, epoch=epoch, hostname=hostname, unixname=unixname, pid=pid, now=now
+    """The attempt is running; returns its TIRunContext, the same when the same process asks again.
+
+    Inside the tenant's scope. Raises StartRefused.
+    """
+    who = {"hostname": hostname, "unixname": unixname, "pid": pid}
+    row = start_external(task_instance=task_instance_id, epoch=epoch, now=now, **who) or read_started(
+        task_instance=task_instance_id, epoch=epoch, **who
     )
     if row is None:
         raise StartRefused(task_instance_id, state_of(task_instance=task_instance_id))

@@ -119,10 +119,10 @@ def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using
     if items["timeout"]:
         late = time_out_runs(runs=items["timeout"], now=now, using=using)
         done.runs_over += propagate(ended=late, now=now, using=using)
-    if items["past"]:
-        done.runs_over += look_back(runs=items["past"], now=now, using=using)
     if items["revive"]:
         done.runs_over += revive(runs=items["revive"], now=now, using=using)
+    if changed := items["past"] + items["revive"]:
+        done.runs_over += look_back(runs=changed, now=now, using=using)
     if items["due"]:
         transitions.promote_due(ids=items["due"], now=now, using=using)
     startable = list(items["start_runs"])
