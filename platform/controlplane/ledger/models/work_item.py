@@ -10,13 +10,14 @@ from tenants.rls import TenantTable
 class WorkItem(models.Model):
     """Deleted in the transaction that does the work. Kinds and what `ref` names: `finished` (task instance:
     propagate its end), `admit` (nothing: capacity may have come free), `due` (task instance: a retry or a
-    reschedule is due), `plan` (DAG: its next run is due), `start_runs` (DAG: queued runs may start), `timeout`
-    (run: its `dagrun_timeout` is over), `stop` (task instance: it failed in a DAG with `fail_fast`), `queue`
-    (nothing: an agent appeared, held tasks may have one now; waits far in the future until then), `past` (run:
-    tasks of later runs that wait for it look again), `revive` (run: changed by hand, its waiting tasks may go
-    on), `parse` (bundle version), `build` (runtime), `watch` (run: its deadlines are to be computed), `silent`
-    (task instance: its supervisor is to be heard of), `assets` (DAG: events of assets were queued for it), `deadline` (deadline: it is due), `wake` (trigger: its timer fires, or it
-    timed out), `input` (task instance: nobody answered in time)."""
+    reschedule is due), `plan` (DAG: its next run is due), `start_runs` (DAG: queued runs may start),
+    `timeout` (run: its `dagrun_timeout` is over), `stop` (task instance: it failed in a DAG with
+    `fail_fast`), `queue` (nothing: an agent appeared, held tasks may have one now; waits far in the future
+    until then), `past` (run: tasks of later runs that wait for it look again), `revive` (run: changed by
+    hand, its waiting tasks may go on), `parse` (bundle version), `build` (runtime), `watch` (run: its
+    deadlines are to be computed), `silent` (task instance: its supervisor is to be heard of), `assets`
+    (DAG: events of assets were queued for it), `deadline` (deadline: it is due), `wake` (trigger: its timer
+    fires, or it timed out), `input` (task instance: nobody answered in time)."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False, related_name="+")
