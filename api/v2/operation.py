@@ -65,10 +65,11 @@ class Reply:
 
 
 def operation(
-    permission: str, *, event: str | None = None, records: tuple[str, ...] = ()
+    permission: str, *, event: str | None = None, records: tuple[str, ...] = (), dry_by_default: bool = False
 ) -> Callable[[View], View]:
     """Wrap a view. `event` goes to the event log when the view succeeds, in the same transaction, with the
-    path and those fields of the body that `records` names (never one that may hold a secret)."""
+    path and those fields of the body that `records` names (never one that may hold a secret). With
+    `dry_by_default` only when the body says `"dry_run": false`: a question is no deed."""
 
     def wrap(view: View) -> View:
         @functools.wraps(view)
@@ -81,7 +82,7 @@ def operation(
                 with tenant_scope(access.tenant_id):
                     call = Call(request, access, now, Query(request.GET))
                     found = view(call, **path)
-                    if event is not None:
+                    if event is not None and not (dry_by_default and _is_dry(call)):
                         _record(call, event, path, records)
             except Refusal as refusal:
                 return refusal.answer()
@@ -151,6 +152,10 @@ def _record(call: Call, event: str, path: dict[str, Any], records: tuple[str, ..
         map_index=path.get("map_index"),
         **{name: value for name, value in about.items() if isinstance(value, str)},
     )
+
+
+def _is_dry(call: Call) -> bool:
+    return bool(json.loads(call.http.body).get("dry_run", True))
 
 
 def _is_storable(value: Any) -> bool:

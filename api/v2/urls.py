@@ -6,9 +6,14 @@ from functools import partial
 
 from django.urls import path, register_converter
 
+from api.v2.assets import events as asset_events
+from api.v2.assets import queued as queued_events
+from api.v2.assets import views as assets
 from api.v2.auth import views as auth
 from api.v2.backfills import views as backfills
 from api.v2.connections import views as connections
+from api.v2.dag_runs import bulk as many_runs
+from api.v2.dag_runs import clear as clear_runs
 from api.v2.dag_runs import views as runs
 from api.v2.dag_versions import views as versions
 from api.v2.dags import views as dags
@@ -18,7 +23,7 @@ from api.v2.logs import views as logs
 from api.v2.monitor import views as monitor
 from api.v2.operation import by_method
 from api.v2.pools import views as pools
-from api.v2.task_instances import dependencies, tries
+from api.v2.task_instances import bulk, clear, dependencies, mark, tries
 from api.v2.task_instances import views as instances
 from api.v2.tasks import views as tasks
 from api.v2.variables import views as variables
@@ -51,7 +56,12 @@ urlpatterns = [
     path("api/v2/version", by_method(GET=monitor.get_version)),
     path("api/v2/monitor/health", by_method(GET=monitor.get_health)),
     path("api/v2/dags", by_method(GET=dags.get_dags, PATCH=dags.patch_dags)),
-    path("api/v2/dags/<str:dag_id>", by_method(GET=dags.get_dag, PATCH=dags.patch_dag)),
+    path(
+        "api/v2/dags/<str:dag_id>",
+        by_method(GET=dags.get_dag, PATCH=dags.patch_dag, DELETE=dags.delete_dag),
+    ),
+    path("api/v2/dags/<str:dag_id>/clearTaskInstances", by_method(POST=clear.post_clear_task_instances)),
+    path("api/v2/dags/<str:dag_id>/clearDagRuns", by_method(POST=clear_runs.clear_dag_runs)),
     path("api/v2/dags/<str:dag_id>/details", by_method(GET=dags.get_dag_details)),
     path("api/v2/dags/<str:dag_id>/tasks", by_method(GET=tasks.get_tasks)),
     path("api/v2/dags/<str:dag_id>/tasks/<str:task_id>", by_method(GET=tasks.get_task)),
@@ -76,6 +86,35 @@ urlpatterns = [
     path("api/v2/backfills/<str:backfill_id>/pause", by_method(PUT=backfills.put_pause)),
     path("api/v2/backfills/<str:backfill_id>/unpause", by_method(PUT=backfills.put_unpause)),
     path("api/v2/backfills/<str:backfill_id>/cancel", by_method(PUT=backfills.put_cancel)),
+    path("api/v2/assets", by_method(GET=assets.get_assets)),
+    path("api/v2/assets/aliases", by_method(GET=assets.get_asset_aliases)),
+    path("api/v2/assets/aliases/<signed:asset_alias_id>", by_method(GET=assets.get_asset_alias)),
+    path(
+        "api/v2/assets/events",
+        by_method(GET=asset_events.get_asset_events, POST=asset_events.create_asset_event),
+    ),
+    path("api/v2/assets/<signed:asset_id>", by_method(GET=assets.get_asset)),
+    path("api/v2/assets/<signed:asset_id>/materialize", by_method(POST=assets.materialize_asset)),
+    path(
+        "api/v2/assets/<signed:asset_id>/queuedEvents",
+        by_method(
+            GET=queued_events.get_asset_queued_events, DELETE=queued_events.delete_asset_queued_events
+        ),
+    ),
+    path(
+        "api/v2/dags/<str:dag_id>/assets/queuedEvents",
+        by_method(
+            GET=queued_events.get_dag_asset_queued_events,
+            DELETE=queued_events.delete_dag_asset_queued_events,
+        ),
+    ),
+    path(
+        "api/v2/dags/<str:dag_id>/assets/<signed:asset_id>/queuedEvents",
+        by_method(
+            GET=queued_events.get_dag_asset_queued_event,
+            DELETE=queued_events.delete_dag_asset_queued_event,
+        ),
+    ),
     path("api/v2/pools", by_method(GET=pools.get_pools, POST=pools.post_pool)),
     path(
         "api/v2/pools/<path:pool_name>",
@@ -99,25 +138,49 @@ urlpatterns = [
             DELETE=connections.delete_connection,
         ),
     ),
-    path(_RUNS, by_method(GET=runs.get_dag_runs, POST=runs.trigger_dag_run)),
+    path(
+        _RUNS,
+        by_method(GET=runs.get_dag_runs, POST=runs.trigger_dag_run, PATCH=many_runs.bulk_dag_runs),
+    ),
     path(
         f"{_RUNS}/list",
         by_method(
             POST=runs.get_list_dag_runs_batch,
             GET=partial(runs.get_dag_run, dag_run_id="list"),
             PATCH=partial(runs.patch_dag_run, dag_run_id="list"),
+            DELETE=partial(runs.delete_dag_run, dag_run_id="list"),
         ),
     ),
-    path(_RUN, by_method(GET=runs.get_dag_run, PATCH=runs.patch_dag_run)),
-    path(_TASKS, by_method(GET=instances.get_task_instances)),
+    path(_RUN, by_method(GET=runs.get_dag_run, PATCH=runs.patch_dag_run, DELETE=runs.delete_dag_run)),
+    path(f"{_RUN}/clear", by_method(POST=clear_runs.clear_dag_run)),
+    path(f"{_RUN}/taskGroupInstances/<str:group_id>", by_method(PATCH=mark.patch_task_group_instances)),
+    path(
+        f"{_RUN}/taskGroupInstances/<str:group_id>/dry_run",
+        by_method(PATCH=mark.patch_task_group_instances_dry_run),
+    ),
+    path(
+        f"{_RUN}/upstreamAssetEvents",
+        by_method(GET=asset_events.get_upstream_asset_events),
+    ),
+    path(_TASKS, by_method(GET=instances.get_task_instances, PATCH=bulk.bulk_task_instances)),
     path(
         f"{_TASKS}/list",
         by_method(
             POST=instances.get_task_instances_batch,
             GET=partial(instances.get_task_instance, task_id="list"),
+            PATCH=partial(mark.patch_task_instance, task_id="list"),
+            DELETE=partial(mark.delete_task_instance, task_id="list"),
         ),
     ),
-    path(_TASK, by_method(GET=instances.get_task_instance)),
+    path(
+        _TASK,
+        by_method(
+            GET=instances.get_task_instance,
+            PATCH=mark.patch_task_instance,
+            DELETE=mark.delete_task_instance,
+        ),
+    ),
+    path(f"{_TASK}/dry_run", by_method(PATCH=mark.patch_task_instance_dry_run)),
     path(f"{_TASK}/listMapped", by_method(GET=instances.get_mapped_task_instances)),
     path(f"{_TASK}/dependencies", by_method(GET=dependencies.get_task_instance_dependencies)),
     path(f"{_TASK}/tries", by_method(GET=tries.get_task_instance_tries)),
@@ -125,7 +188,8 @@ urlpatterns = [
     path(f"{_TASK}/logs/<signed:try_number>", by_method(GET=logs.get_log)),
     path(f"{_TASK}/xcomEntries", by_method(GET=xcoms.get_xcom_entries)),
     path(f"{_TASK}/xcomEntries/<path:xcom_key>", by_method(GET=xcoms.get_xcom_entry)),
-    path(_MAPPED, by_method(GET=instances.get_mapped_task_instance)),
+    path(_MAPPED, by_method(GET=instances.get_mapped_task_instance, PATCH=mark.patch_task_instance)),
+    path(f"{_MAPPED}/dry_run", by_method(PATCH=mark.patch_task_instance_dry_run)),
     path(f"{_MAPPED}/dependencies", by_method(GET=dependencies.get_task_instance_dependencies)),
     path(f"{_MAPPED}/tries", by_method(GET=tries.get_task_instance_tries)),
     path(f"{_MAPPED}/tries/<signed:try_number>", by_method(GET=tries.get_task_instance_try)),

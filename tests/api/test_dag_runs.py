@@ -104,14 +104,17 @@ def test_a_stranger_sees_no_run(tenant: Tenant, stranger: Actor) -> None:
     assert stranger.v2().get(f"/dags/{run.dag_id}/dagRuns/mine").status == 404
 
 
-def test_only_the_note_can_be_written_yet(tenant: Tenant, member: Actor, viewer: Actor) -> None:
+def test_note_and_state_are_written(tenant: Tenant, member: Actor, viewer: Actor) -> None:
     run = created_run(tenant, run_id="mine")
     path = f"/dags/{run.dag_id}/dagRuns/mine"
     assert member.v2().patch(path, {"note": "seen"})["note"] == "seen"
     assert member.v2().patch(path, {"note": "other"}, {"update_mask": "state"})["note"] == "seen"
     assert member.v2().patch(path, {"note": "x" * 1001}).status == 422
-    assert member.v2().patch(path, {"state": "success"}).status == 400
-    assert viewer.v2().patch(path, {"note": "no"}).status == 403
+    assert member.v2().patch(path, {"state": "running"}).status == 422
+    marked = member.v2().patch(path, {"state": "success", "note": ""})
+    assert (marked["state"], marked["note"]) == ("success", None)
+    member.v2().patch(path, {"note": "seen"})
+    assert viewer.v2().patch(path, {"note": "no", "state": "failed"}).status == 403
     assert viewer.v2().get(path)["note"] == "seen"
 
 

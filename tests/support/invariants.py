@@ -48,8 +48,8 @@ INVARIANTS: dict[str, str] = {
         GROUP BY r.id HAVING count(ti.id) <> r.failed_leaves""",
     "a run is over exactly when nothing of it is unfinished": """
         SELECT run_id, state, unfinished FROM dag_run
-        WHERE state IN ('success', 'failed') AND unfinished > 0 AND fails_by IS DISTINCT FROM 'backfill_cancelled'
-           OR state = 'running' AND unfinished <= 0""",
+        WHERE state IN ('success', 'failed') AND unfinished > 0 AND coalesce(fails_by, '') NOT IN ('backfill_cancelled', 'no_data_interval')
+           OR state = 'running' AND unfinished <= 0 AND id NOT IN (SELECT ref FROM work_item WHERE kind = 'revive')""",
     "a run's state is what its deciding instances say": """
         SELECT run_id, state, failed_leaves FROM dag_run
         WHERE state = 'success' AND failed_leaves > 0 OR state = 'failed' AND failed_leaves = 0 AND fails_by IS NULL""",
@@ -60,8 +60,9 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN (dag_task t JOIN task_instance u ON u.dag_version_id = t.dag_version_id
                    AND u.task_index = t.task_index)
           ON u.dag_run_id = w.dag_run_id AND w.task_index = ANY(t.downstream)
-        WHERE w.state IS NULL AND NOT EXISTS (  -- one that was cleared in a run that stays over waits for nothing
-          SELECT FROM dag_run r WHERE r.id = w.dag_run_id AND r.state IN ('success', 'failed'))
+        WHERE w.state IS NULL AND NOT EXISTS (  -- what was changed by hand counts anew when it is revived
+          SELECT FROM dag_run r WHERE r.id = w.dag_run_id AND (r.state IN ('success', 'failed')
+            OR r.state = 'queued' AND r.epoch > 1 OR r.id IN (SELECT ref FROM work_item WHERE kind = 'revive')))
         GROUP BY w.id HAVING count(u.id) <> w.upstream_total
           OR (w.upstream_success, w.upstream_failed, w.upstream_upstream_failed, w.upstream_skipped,
               w.upstream_removed) <> (

@@ -1,4 +1,4 @@
-"""GET, POST /dags/{dag_id}/dagRuns; GET, PATCH …/{dag_run_id}; POST …/list."""
+"""GET, POST /dags/{dag_id}/dagRuns; GET, PATCH, DELETE …/{dag_run_id}; POST …/list."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any
 from api.v2.body_ranges import body_range
 from api.v2.cursors import COUNT_LIMIT, cursor_page
 from api.v2.dag_runs.bodies import PatchBody, RunsBatchBody, TriggerBody
+from api.v2.dag_runs.bulk import refusal_to_delete
 from api.v2.dag_runs.search import ORDERS, all_runs, conf_contains, search_runs
 from api.v2.dag_runs.shape import run_responses
 from api.v2.listing import any_of, ordered, ordering, page, within
-from api.v2.operation import Call, operation
+from api.v2.operation import Call, Reply, operation
 from api.v2.query import MAX_PAGE, aware
 from api.v2.refusals import Refusal, not_found
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
+from controlplane.runs.delete import RunBusy, delete_run
+from controlplane.runs.mark import mark_run
 from controlplane.runs.trigger import (
     DagNotRunnable,
     DagUnknown,
@@ -123,16 +126,27 @@ def trigger_dag_run(call: Call, dag_id: str) -> Any:
 
 @operation("runs.edit", event="patch_dag_run", records=("note", "state"))
 def patch_dag_run(call: Call, dag_id: str, dag_run_id: str) -> Any:
-    """Write the note."""
+    """Write the note, say the state."""
     body = call.body(PatchBody)
-    read_run(dag_id, dag_run_id)
+    run = read_run(dag_id, dag_run_id)
     mask = set(call.query.texts("update_mask"))
     wanted = body.model_fields_set & mask if mask else body.model_fields_set
-    if "state" in wanted and body.state is not None:
-        raise Refusal(400, "Marking a run is not offered yet: only `note` can be changed")
     if "note" in wanted:
-        DagRun.objects.filter(dag_id=dag_id, run_id=dag_run_id).update(note=body.note)
+        DagRun.objects.filter(id=run.id).update(note=body.note or None)
+    if "state" in wanted and body.state is not None:
+        mark_run(run=run, state=body.state, by=call.access.name, now=call.now)
     return run_responses([read_run(dag_id, dag_run_id)])[0]
+
+
+@operation("runs.edit", event="delete_dag_run")
+def delete_dag_run(call: Call, dag_id: str, dag_run_id: str) -> Any:
+    """Gone, with all of it."""
+    run = read_run(dag_id, dag_run_id)
+    try:
+        delete_run(run=run)
+    except RunBusy as error:
+        raise Refusal(409, refusal_to_delete(run, str(error))) from error
+    return Reply(204)
 
 
 def read_run(dag_id: str, dag_run_id: str) -> DagRun:

@@ -9,13 +9,15 @@ from pydantic import BaseModel, ConfigDict
 from api.v2.dags.search import ORDERS, search_dags
 from api.v2.dags.shape import dag_responses, details_response
 from api.v2.listing import page
-from api.v2.operation import Call, operation
+from api.v2.operation import Call, Reply, operation
 from api.v2.refusals import Refusal, not_found
 from api.v2.version_facts import facts_of
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
+from controlplane.runs import delete as deletion
 from controlplane.runs.pause import set_paused
+from controlplane.runs.trigger import DagUnknown
 
 
 class DagPatchBody(BaseModel):
@@ -74,6 +76,18 @@ def patch_dags(call: Call) -> Any:
         set_paused(dag_id=dag_id, is_paused=body.is_paused, now=call.now)
     rows = list(Dag.objects.filter(dag_id__in=shown).order_by("dag_id"))
     return {"dags": dag_responses(rows), "total_entries": total}
+
+
+@operation("dags.edit", event="delete_dag")
+def delete_dag(call: Call, dag_id: str) -> Any:
+    """Gone, with its runs. It comes back with the next push that has it."""
+    try:
+        deletion.delete_dag(dag_id=dag_id)
+    except DagUnknown as error:
+        raise not_found(f"Dag with id: {dag_id} was not found") from error
+    except deletion.DagBusy as error:
+        raise Refusal(409, f"Task instances of dag with id: '{dag_id}' are still running") from error
+    return Reply(204)
 
 
 def read_dag(dag_id: str) -> Dag:

@@ -2,7 +2,8 @@
 
 Whoever calls takes `hold` first: then no scheduler is in a round of this tenant, and what is pending is pending
 for sure. Locks in this order: the tenant's rounds, runs, unclaimed workloads, instances, claimed workloads, DAGs.
-After the change `settle` counts anew, from the instances as they are.
+After the change `settle` counts the runs anew, from the instances as they are; what waits in them counts anew when
+the scheduler revives them (`scheduler/revive.py`).
 """
 
 from __future__ import annotations
@@ -76,10 +77,16 @@ def mark_runs(*, runs: Sequence[UUID], state: str, now: datetime, using: str = "
     return sorted({row[2] for row in rows if row[1] == "running" and row[2] is not None})
 
 
-def recount(*, runs: Sequence[UUID], now: datetime, using: str = "default") -> None:
-    """Waiting instances of these runs count their upstreams anew, and the runs their instances."""
-    execute("ledger/sql/rearm_runs.sql", using=using, runs=list(runs), now=now)
-    execute("ledger/sql/recount_runs.sql", using=using, runs=list(runs))
+def recount(*, runs: Sequence[UUID], telling: Sequence[UUID] = (), using: str = "default") -> None:
+    """These runs count their instances anew; those of `telling` are told again by the caller."""
+    execute("ledger/sql/recount_runs.sql", using=using, runs=list(runs), telling=list(telling))
+
+
+def rearm(*, runs: Sequence[UUID], using: str) -> tuple[list[UUID], list[UUID]]:
+    """What waits in those of these runs that are running waits anew. Returns the ends above that must be told
+    again, and the waiting instances that must be weighed."""
+    rows = execute("ledger/sql/rearm_runs.sql", using=using, runs=list(runs))
+    return [row[1] for row in rows if not row[0]], [row[1] for row in rows if row[0]]
 
 
 def settle(
@@ -89,7 +96,7 @@ def settle(
 
     `start`: DAGs whose queued runs may start.
     """
-    recount(runs=[run.id for run in runs], now=now, using=using)
+    recount(runs=[run.id for run in runs], using=using)
     items: list[tuple[str, UUID | None, datetime]] = [("revive", run.id, now) for run in runs]
     items += [("past", run.id, now) for run in runs if run.awaited]
     items += [("start_runs", dag, now) for dag in start]
@@ -123,3 +130,25 @@ def delete_runs(*, runs: Sequence[UUID], using: str = "default") -> int:
 def delete_tasks(*, ids: Sequence[UUID], using: str = "default") -> int:
     """These held instances are forgotten. Returns how many."""
     return len(execute("ledger/sql/delete_tasks.sql", using=using, ids=list(ids)))
+
+
+def move_runs(
+    *,
+    runs: Sequence[UUID],
+    version: UUID,
+    bundle: UUID,
+    runtime_digest: str,
+    using: str = "default",
+) -> list[tuple[UUID, str | None]]:
+    """These held runs, all instances held, go on with another version. Returns (instance, state) of those whose
+    task it does not have."""
+    rows = execute(
+        "ledger/sql/move_runs.sql",
+        using=using,
+        runs=list(runs),
+        version=version,
+        bundle=bundle,
+        runtime_digest=runtime_digest,
+    )
+    execute("ledger/sql/retotal_runs.sql", using=using, runs=list(runs))
+    return [(row[0], row[2]) for row in rows]

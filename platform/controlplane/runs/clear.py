@@ -15,7 +15,8 @@ from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.models.task_instance import TaskInstance
-from controlplane.runs.choose import Scope, ids_of, instances
+from controlplane.runs.choose import Scope, ids_of, instances, newest_spec, read_spec
+from controlplane.runs.newest import move_to_newest
 
 
 class TaskRunning(ValueError):
@@ -76,9 +77,11 @@ def clear_chosen(
         return
     held = clearing.hold_runs(runs=runs)
     clearing.hold_tasks(ids=ids)
+    gone = move_to_newest(runs=held) if latest else []
     if spare_running and TaskInstance.objects.filter(id__in=ids, state="running").exists():
         raise TaskRunning("A task instance that was to be cleared is running.")
     clearing.clear_tasks(ids=ids, reason=f"cleared by {by}", now=now)
+    _remove(gone, now)
     if requeue:
         clearing.requeue_runs(runs=[run.id for run in held], now=now)
     clearing.settle(runs=held, start=dags_of(held) if requeue else (), now=now)
@@ -91,6 +94,24 @@ def clear_run(
     states = ("failed", "upstream_failed") if only_failed else ()
     scope = Scope(dag_id=run.dag_id, run_id=run.run_id, states=states)
     return clear_scope(scope=scope, by=by, now=now, latest=latest)
+
+
+def clear_new_tasks(*, run: DagRun, by: str, now: datetime) -> None:
+    """The run goes on with the newest version, of which it runs only the tasks that it did not have."""
+    clearing.exclude_rounds()
+    had = {task.task_id for task in read_spec(run.dag_version_id).tasks}
+    if not {task.task_id for task in newest_spec(run.dag_id).tasks} - had:
+        return
+    held = clearing.hold_runs(runs=[run.id])
+    gone = move_to_newest(runs=held)
+    _remove(gone, now)
+    clearing.requeue_runs(runs=[run.id], now=now)
+    clearing.settle(runs=held, start=dags_of(held), now=now)
+
+
+def _remove(gone: Sequence[UUID], now: datetime) -> None:
+    reason = "its task is not in the newest version of the DAG"
+    clearing.mark_tasks(states=[(one, "removed") for one in gone], reason=reason, now=now)
 
 
 def dags_of(runs: Sequence[clearing.HeldRun]) -> list[UUID]:

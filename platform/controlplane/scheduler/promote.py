@@ -9,6 +9,7 @@ from uuid import UUID
 from controlplane.ledger import transitions
 from controlplane.ledger.transitions import RunOver
 from controlplane.scheduler.propagate import propagate, settle
+from controlplane.scheduler.revive import revive
 
 
 def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[RunOver]:
@@ -16,7 +17,9 @@ def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[RunOv
     begun = transitions.start_runs(dags=dags, now=now, using=using)
     if not begun:
         return []
-    woken = transitions.promote_roots(runs=[run for run, _ in begun], now=now, using=using)
+    woken = transitions.promote_roots(runs=[run for run, *_ in begun], now=now, using=using)
     over = propagate(ended=settle(woken, now=now, using=using), now=now, using=using)
-    empty = [run for run, unfinished in begun if unfinished == 0]
+    if changed := [run for run, _, by_hand in begun if by_hand]:
+        over += revive(runs=changed, now=now, using=using)
+    empty = [run for run, unfinished, _ in begun if unfinished == 0]
     return over + transitions.finish_runs(runs=empty, now=now, using=using) if empty else over

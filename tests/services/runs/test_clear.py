@@ -9,7 +9,6 @@ import pytest
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.task_instance import TaskInstance
-from controlplane.ledger.models.task_try import TaskTry
 from controlplane.ledger.models.workload import Workload
 from controlplane.runs.choose import FAILED, Scope
 from controlplane.runs.clear import TaskRunning, clear_chosen, clear_run, clear_scope
@@ -17,32 +16,10 @@ from taskwire.agent import Operation
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import invariants, specs
+from tests.support.hands import clear, finish, tries
 from tests.support.scene import Scene, scene
 
 pytestmark = pytest.mark.django_db
-
-
-def clear(it: Scene, *tasks: Any, **more: Any) -> list[Any]:
-    """Clear these tasks (all of them without names) of the scene's run, and look that nothing is broken."""
-    states = more.pop("states", ())
-    scope = Scope(dag_id=it.run.dag_id, run_id=it.run.run_id, tasks=list(tasks) or None, states=states)
-    with tenant_scope(it.tenant.id):
-        found = clear_scope(scope=scope, by="somebody", now=utc_now(), **more)
-    invariants.check(it.tenant)
-    return found
-
-
-def tries(it: Scene, task_id: str) -> list[tuple[int, str | None]]:
-    row = it.row(task_id)
-    with tenant_scope(it.tenant.id):
-        found = TaskTry.objects.filter(task_instance_id=row.id).order_by("try_number", "epoch")
-        return list(found.values_list("try_number", "state"))
-
-
-def finish(it: Scene, **outcomes: str) -> None:
-    """Everything runs to its end; named tasks end so."""
-    it.walk.run_all(lambda work: (outcomes.get(work.task.ti["task_id"], "success"), []))
-    invariants.check(it.tenant, at_rest=True)
 
 
 def _chain(tenant: Tenant, **last: Any) -> Scene:

@@ -1,7 +1,6 @@
 -- Purpose: task instances begin anew: what they were is kept as a try, and nothing of that attempt counts any more
 -- (epoch). One that runs is `restarting` until its process has ended; the agent is told to stop it.
--- Before: exclude_rounds.sql, lock_chosen_runs.sql, lock_unclaimed.sql, lock_attempts.sql. After: rearm_runs.sql,
--- recount_runs.sql. Locks: workloads of the instances that run. Index: primary key; workload_uk; work_item_tenant.
+-- Before: exclude_rounds.sql, lock_chosen_runs.sql, lock_unclaimed.sql, lock_attempts.sql. After: recount_runs.sql. Locks: workloads of the instances that run. Index: primary key; workload_uk; work_item_tenant.
 -- Bound: the ids given, one statement per table however many. Rows out: (id, state). One that restarts already is
 -- left to it.
 WITH target AS MATERIALIZED (

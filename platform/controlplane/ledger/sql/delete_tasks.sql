@@ -1,17 +1,17 @@
 -- Purpose: task instances are forgotten; what waits below them waits for so many fewer.
--- Before: as clear_tasks.sql. After: rearm_runs.sql, recount_runs.sql.
+-- Before: as clear_tasks.sql. After: recount_runs.sql.
 -- Locks: the instances (held), their direct downstream. Index: primary key; task_instance_place; workload_uk.
 -- Bound: the ids given and what waits below. Rows out: (id).
 WITH target AS MATERIALIZED (
-  SELECT ti.id, ti.dag_run_id, t.downstream, t.is_setup FROM task_instance ti
+  SELECT ti.id, ti.dag_run_id, t.counts_into, t.is_setup FROM task_instance ti
   LEFT JOIN LATERAL (
-    SELECT downstream, is_setup FROM dag_task d
+    SELECT counts_into, is_setup FROM dag_task d
     WHERE d.tenant_id = ti.tenant_id AND d.dag_version_id = ti.dag_version_id
       AND d.task_index = ti.task_index OFFSET 0) t ON true
   WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.id = ANY(%(ids)s::uuid[])
 ), fewer AS MATERIALIZED (
   SELECT dag_run_id, d.task_index, count(*)::int AS n, count(*) FILTER (WHERE is_setup)::int AS setups
-  FROM target, unnest(target.downstream) AS d(task_index)
+  FROM target, unnest(target.counts_into) AS d(task_index)
   GROUP BY dag_run_id, d.task_index
 ), below AS (
   UPDATE task_instance w

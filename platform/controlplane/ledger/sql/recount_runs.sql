@@ -1,5 +1,5 @@
 -- Purpose: the counters of runs changed by hand, from their instances: over and told (no `finished` item waits)
--- counts, everything else is unfinished. Before: rearm_runs.sql.
+-- counts, everything else is unfinished, and so is what will be told again (`telling`, from rearm_runs.sql).
 -- Locks: the runs, held already. Index: task_instance_place; work_item_tenant, once. Bound: the instances of the runs.
 UPDATE dag_run r SET unfinished = c.unfinished, failed_leaves = c.failed_leaves
 FROM (
@@ -12,7 +12,8 @@ FROM (
     SELECT t.id, t.state, coalesce(d.is_leaf, false) AS is_leaf,
       coalesce(t.state IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed'), false)
         AND t.id NOT IN (SELECT i.ref FROM work_item i WHERE i.tenant_id = (SELECT app.tenant())
-                                                         AND i.kind = 'finished') AS over
+                                                         AND i.kind = 'finished')
+        AND (t.id IN (SELECT again.id FROM unnest(%(telling)s::uuid[]) AS again(id))) IS NOT TRUE AS over
     FROM task_instance t
     LEFT JOIN LATERAL (
       SELECT is_leaf FROM dag_task x

@@ -2,7 +2,7 @@
 -- begin in its order and within its own bound, beside the others; a backfill that has none left is completed.
 -- Locks: dag rows in id order, then dag_run rows, then backfills. Index: dag_run_waiting, dag_run_backfilling,
 -- backfill_of_dag, backfill_active_uk. Bound: free places of the DAGs and of their backfills.
--- Rows out: (run row id, how many task instances it has to end; 0: it is over).
+-- Rows out: (run row id, how many task instances it has to end; 0: it is over, whether it was changed by hand).
 WITH place AS (
   SELECT id, dag_id, max_active_runs - active_runs
     + (SELECT count(*) FROM dag_run r WHERE r.tenant_id = dag.tenant_id AND r.dag_id = dag.dag_id
@@ -46,7 +46,7 @@ WITH place AS (
   SET state = 'running', start_date = coalesce(r.start_date, %(now)s::timestamptz),
       last_scheduling_decision = %(now)s::timestamptz
   FROM chosen WHERE r.id = chosen.id AND r.tenant_id = (SELECT app.tenant()) AND r.state = 'queued'
-  RETURNING r.id, chosen.dag_row, r.unfinished, r.start_date, r.dag_version_id
+  RETURNING r.id, chosen.dag_row, r.unfinished, r.start_date, r.dag_version_id, r.epoch
 ), counted AS (
   UPDATE dag d SET active_runs = d.active_runs + c.n
   FROM (SELECT dag_row, count(*)::int AS n FROM begun GROUP BY dag_row) c
@@ -57,4 +57,4 @@ WITH place AS (
   FROM begun JOIN dag_version v ON v.id = begun.dag_version_id AND v.tenant_id = (SELECT app.tenant())
   WHERE v.dagrun_timeout_seconds IS NOT NULL
 )
-SELECT id, unfinished FROM begun
+SELECT id, unfinished, epoch > 1 FROM begun
