@@ -11,6 +11,7 @@ from django.db.models.functions import Cast, Coalesce, Extract
 from api.v2.listing import any_of, patterns, within
 from api.v2.query import Query
 from api.v2.refusals import Refusal
+from controlplane.ledger.models.asset_event_run import AssetEventRun
 from controlplane.ledger.models.dag_run import DagRun
 
 STATES = ("queued", "running", "success", "failed")
@@ -60,8 +61,9 @@ def search_runs(rows: QuerySet[DagRun], query: Query, *, now: datetime) -> Query
         rows = rows.filter(Q(bundle_version__commit_sha=version) | Q(bundle_version__digest=version))
     if text := query.text("conf_contains"):
         rows = conf_contains(rows, text)
-    if query.text("consuming_asset_pattern") is not None:
-        rows = rows.none()  # asset events are not kept yet: no run has consumed one
+    if text := query.text("consuming_asset_pattern"):
+        named = Q(event__asset__name__icontains=text) | Q(event__asset__uri__icontains=text)
+        rows = rows.filter(id__in=AssetEventRun.objects.filter(named).values("dag_run_id"))
     return patterns(
         rows,
         query,

@@ -5,18 +5,18 @@ from __future__ import annotations
 from functools import reduce
 from operator import and_, or_
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Cast, Coalesce, NullIf
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from api.v2.bundle_names import BUNDLE_NAME
 from api.v2.listing import patterns, within
 from api.v2.query import Query
+from controlplane.ledger.models.asset_reference import AssetReference
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
 
 RUN_STATES = ("queued", "running", "success", "failed")
-_ASSET_KINDS = ("asset", "asset_or_time", "partition_asset")
 TIMETABLES = {
     "null": "airflow.timetables.simple.NullTimetable",
     "once": "airflow.timetables.simple.OnceTimetable",
@@ -81,15 +81,18 @@ def _by_bundle(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:
 
 def _by_timetable(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:
     newest = DagVersion.objects.filter(id=OuterRef("current_version_id"))
+    waiting = AssetReference.objects.filter(
+        dag_row_id=OuterRef("id"), kind="schedule", asset__isnull=False
+    )
     if types := query.texts("timetable_type"):
         kinds = [kind for kind, name in TIMETABLES.items() if name in types]
         rows = rows.filter(Exists(newest.filter(spec__timetable__kind__in=kinds)))
     if (asset := query.text("asset_dependency")) is not None:
-        condition = Cast("spec__timetable__condition", TextField())
-        rows = rows.filter(Exists(newest.alias(told=condition).filter(told__iwildcard=f"%{asset}%")))
+        named = Q(asset__name__icontains=asset) | Q(asset__uri__icontains=asset)
+        rows = rows.filter(Exists(waiting.filter(named)))
     has_assets = query.boolean("has_asset_schedule")
     if has_assets is not None:
-        scheduled = Exists(newest.filter(spec__timetable__kind__in=_ASSET_KINDS))
+        scheduled = Exists(waiting)
         rows = rows.filter(scheduled if has_assets else ~scheduled)
     return rows
 

@@ -13,7 +13,9 @@ from pydantic import TypeAdapter
 
 from api.v2.bundle_names import BUNDLE_NAME, bundle_names
 from api.v2.version_facts import VersionFacts, facts_of
+from controlplane.ledger.models.asset import Asset
 from controlplane.ledger.models.dag import Dag
+from domain.assets import expression, key_of, leaves
 from taskwire.dagspec import DagSpec
 
 _DURATION = TypeAdapter(timedelta)
@@ -76,7 +78,7 @@ def details_response(row: Dag, facts: VersionFacts, raw_spec: Any, active_runs: 
         **dag_responses([row])[0],
         "catchup": spec.catchup,
         "dag_run_timeout": duration(spec.dagrun_timeout_seconds),
-        "asset_expression": spec.timetable.condition,
+        "asset_expression": _asset_expression(spec),
         "doc_md": inspect.cleandoc(spec.doc_md) if spec.doc_md is not None else None,
         "start_date": _instant(spec.start_date),
         "end_date": _instant(spec.end_date),
@@ -94,6 +96,14 @@ def details_response(row: Dag, facts: VersionFacts, raw_spec: Any, active_runs: 
         "concurrency": row.max_active_tasks,
         "latest_dag_version": facts.response,
     }
+
+
+def _asset_expression(spec: DagSpec) -> Any:
+    """What the DAG waits for, with the ids of its assets; null when it waits for none."""
+    keys = {key_of(leaf) for leaf in leaves(spec.timetable.condition) if leaf.get("type") == "asset"}
+    rows = Asset.objects.filter(name__in=[name for name, _ in keys]) if keys else []
+    ids = {(row.name, row.uri): row.serial for row in rows}
+    return expression(spec.timetable.condition, ids)
 
 
 def tag_response(name: str, dag_id: str, dag_display_name: str) -> dict[str, Any]:

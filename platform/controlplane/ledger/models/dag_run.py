@@ -13,7 +13,7 @@ class DagRun(TenantModel):
 
     dag_id = models.CharField(max_length=250)
     run_id = models.CharField(max_length=250)
-    run_type = models.CharField(max_length=20)
+    run_type = models.CharField(max_length=50)
     state = models.CharField(max_length=10)
     epoch = models.IntegerField(db_default=1)
     """Raised whenever a person or a rescue changes the run: statements carry it."""

@@ -1,0 +1,1 @@
+"""Assets, aliases, events and what is queued."""
