@@ -17,6 +17,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload as Work
+from controlplane.runs import timetables
 from controlplane.triggerer import events
 from taskwire.parsing import ParseReport
 from taskwire.workload import Workload
@@ -78,6 +79,10 @@ def _callback_order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, using:
     )
 
 
+def _timetabled(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
+    timetables.timetable_told(ref=id, epoch=epoch, body=body, now=now, using=using)
+
+
 ITEM_HANDLERS = {
     "parse": _parse_due,
     "build": _build_due,
@@ -86,10 +91,10 @@ ITEM_HANDLERS = {
 }
 """What the scheduler does with items of other stations."""
 
-GIVE_UP = {"parse": _parse_lost, "build": _build_lost, "callback": callbacks.lost}
+GIVE_UP = {"parse": _parse_lost, "build": _build_lost, "timetable": timetables.timetable_lost, "callback": callbacks.lost}
 """What rescue does with work of other stations that was lost too often."""
 
-PAYLOADS = {"parse": _parse_order, "build": _build_order, "callback": _callback_order}
+PAYLOADS = {"parse": _parse_order, "build": _build_order, "timetable": timetables.timetable_workload, "callback": _callback_order}
 """What an agent is given that claims work of other stations; None drops the work, it is over."""
 
 
@@ -100,7 +105,7 @@ def recover() -> None:
 
 def connect() -> None:
     """Reports may say how work of other stations goes. Once per process that takes reports."""
-    report.OTHER_WORK.update({"parsed": _parsed, "built": _built})
+    report.OTHER_WORK.update({"parsed": _parsed, "built": _built, "timetabled": _timetabled})
     report.OTHER_WORK.update(
         {
             "trigger_event": events.fired,

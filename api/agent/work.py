@@ -47,14 +47,14 @@ THIN = "scheduler"
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 10.0
 QUANTUM = 4
-SORTS = {"task": ("task",), "other": ("parse", "build"), "callback": ("callback",), "trigger": ("trigger",)}
+SORTS = {"task": ("task",), "other": ("parse", "build", "timetable"), "callback": ("callback",), "trigger": ("trigger",)}
 """Which kinds of workload are claimed together, in slots of their own."""
 MOST = {"other": 1, "callback": 2}
 """How many of one tenant are given out at once."""
 MOST_TRIGGERS = 100
 """How many triggers one claim gives out: agents that ask at the same time share them."""
 REFRESH_SECONDS = 150.0
-ENDS_TURN = ("parsed", "built", "callback_done")
+ENDS_TURN = ("parsed", "built", "timetabled", "callback_done")
 """Operations after which the tenant's next work of that sort may be given out."""
 _credits: dict[str, dict[UUID, float]] = {}
 """What tenants that were passed over have earned, per kind of work (`domain.fairness`)."""
@@ -65,6 +65,7 @@ def register(message: Register) -> Registered:
     """A new agent process: what an older one of the same name still held is lost, and found at once."""
     row_id, epoch = register_agent(message=message, lease_seconds=LEASE_SECONDS, using=THIN)
     notify("rescue", using=THIN)
+    notify("work", using=THIN)  # tasks in a queue that nobody served may have waited for this agent
     return Registered(
         agent_id=str(row_id), epoch=epoch, lease_seconds=LEASE_SECONDS, beat_seconds=BEAT_SECONDS
     )

@@ -74,6 +74,7 @@ def agent_environment(*, ground: Ground) -> dict[str, str]:
         "AERODROME_AGENT_EXECUTION_URL": settings.agent_execution_url or f"{ground.base_url}/execution",
         "AERODROME_AGENT_TOKEN_FILE": str(settings.agent_token_file),
         "AERODROME_AGENT_SLOTS": str(settings.agent_slots),
+        "AERODROME_AGENT_TRIGGERS": str(settings.agent_triggers),
         "AERODROME_AGENT_DIR": str(settings.agent_dir),
         "AERODROME_LOG_LEVEL": settings.log_level,
     }

@@ -148,6 +148,12 @@ VARIABLES = (
         "agent",
     ),
     Variable(
+        "AERODROME_AGENT_TRIGGERS",
+        "1000",
+        "How many triggers of deferred tasks the agent holds at most.",
+        "agent",
+    ),
+    Variable(
         "AERODROME_AGENT_NAME",
         "the host's name",
         "The agent's name in the ledger and the portal.",
@@ -280,6 +286,7 @@ class Settings:
     agent_execution_url: str | None
     agent_token_file: Path
     agent_slots: int
+    agent_triggers: int
     agent_dir: Path
     web_workers: int
     log_level: str
@@ -312,6 +319,7 @@ def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings
         agent_execution_url=environment.get("AERODROME_AGENT_EXECUTION_URL") or None,
         agent_token_file=path("AERODROME_AGENT_TOKEN_FILE", "secrets", "agent.token"),
         agent_slots=_whole_number(environment, "AERODROME_AGENT_SLOTS", max(4, 2 * (os.cpu_count() or 1))),
+        agent_triggers=_whole_number(environment, "AERODROME_AGENT_TRIGGERS", 1000),
         agent_dir=path("AERODROME_AGENT_DIR", "agent"),
         web_workers=_whole_number(environment, "AERODROME_WEB_WORKERS", 2),
         log_level=_log_level(environment.get("AERODROME_LOG_LEVEL", "INFO")),

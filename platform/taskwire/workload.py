@@ -8,6 +8,7 @@ import msgspec
 
 from taskwire.dagspec import Struct
 from taskwire.parsing import ParseOrder
+from taskwire.timetabling import TimetableOrder
 
 
 class Limits(Struct, kw_only=True):
@@ -114,10 +115,12 @@ class BuildWork(Struct, kw_only=True):
 
 
 class Workload(Struct, kw_only=True):
-    """An order to an agent. Exactly one of `task`, `parse`, `build`, `callback`, `trigger` is set, as `kind` says."""
+    """An order to an agent. Exactly one of `task`, `parse`, `build`, `timetable`, `callback`, `trigger` is set, as
+    `kind` says."""
 
     id: str
-    """UUID: the task instance, the bundle version, the runtime, the callback or the asset watcher's trigger."""
+    """UUID: the task instance, the bundle version, the runtime, the DAG whose timetable is asked, the callback or the
+    asset watcher's trigger."""
     tenant_id: str
     tenant: str
     """Slug, for folders, host names and logs."""
@@ -130,5 +133,6 @@ class Workload(Struct, kw_only=True):
     task: TaskWork | None = None
     parse: ParseOrder | None = None
     build: BuildWork | None = None
+    timetable: TimetableOrder | None = None
     callback: CallbackWork | None = None
     trigger: TriggerWork | None = None

@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from taskwire.workload import BundleRef, CallbackWork, Limits, TaskWork, Workload
+from taskwire.workload import BundleRef, CallbackWork, Limits, TaskWork, TriggerWork, Workload
 from tests.support.fake_gateway import FakeGateway
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,6 +141,40 @@ class Works:
                 started_at=instant,
                 **more,
             ),
+        )
+
+    def trigger(self, *, classpath: str, kwargs: Any = None, watches: bool = False, **more: Any) -> Workload:
+        """A trigger of a deferred task, or of an asset watcher."""
+        id = str(uuid.uuid4())
+        ti = {
+            "id": id,
+            "task_id": "waits",
+            "dag_id": "defers",
+            "run_id": "manual__1",
+            "try_number": 1,
+            "map_index": -1,
+            "dag_version_id": str(uuid.uuid4()),
+            "pool_slots": 1,
+            "queue": "default",
+            "priority_weight": 1,
+        }
+        order = TriggerWork(
+            classpath=classpath,
+            kwargs=kwargs or {},
+            ti=None if watches else ti,
+            token=f"token-of-{id}",
+            log_key="" if watches else f"{id}/1.log",
+            **more,
+        )
+        return Workload(
+            id=id,
+            tenant_id=TENANT,
+            tenant="acme",
+            epoch=1,
+            kind="trigger",
+            runtime_digest=RUNTIME,
+            bundle=BundleRef(digest=self.digest),
+            trigger=order,
         )
 
     def callback(

@@ -30,6 +30,7 @@ from taskwire.agent import (
     Registered,
     ReportBatch,
     ReportResult,
+    TriggerBeat,
     Verdict,
 )
 from taskwire.workload import Workload
@@ -55,6 +56,7 @@ class FakeGateway:
         self.news = threading.Condition()
         self.registered: list[Register] = []
         self.beats: list[Beat] = []
+        self.trigger_beats: list[TriggerBeat] = []
         self.queue: list[Workload] = []
         self.known: dict[str, Workload] = {}
         self.told: dict[tuple[str, int], Told] = {}
@@ -161,7 +163,7 @@ class FakeGateway:
         self._end = asyncio.Event()
         self._waiters: list[asyncio.Event] = []
         app = web.Application(client_max_size=256 * 1024 * 1024)
-        for name in ("register", "claim", "report", "beat", "logs"):
+        for name in ("register", "claim", "report", "beat", "triggers", "logs"):
             app.router.add_post(f"/agent/v1/{name}", self._door(name))
         app.router.add_get("/agent/v1/bundles/{digest}", self._bundle)
         app.router.add_route("*", "/execution/{path:.*}", self._execution)
@@ -223,6 +225,7 @@ class FakeGateway:
 
     def _take(self, claim: Claim) -> list[Workload]:
         credits = {"task": claim.slots, "other": claim.parse_slots, "callback": claim.callback_slots}
+        credits["trigger"] = claim.trigger_slots
         given, kept = [], []
         for work in self.queue:
             sort = work.kind if work.kind in credits else "other"
@@ -265,6 +268,8 @@ class FakeGateway:
             return refuse("invalid")
         told.operations.extend(report.operations)
         ended = {"parsed", "built", "handed_back", "callback_done"}
+        if known.trigger is None or known.trigger.ti is not None:
+            ended |= {"trigger_event", "trigger_failed", "trigger_released"}
         if state is None and any(op.kind in ended for op in report.operations):
             state = {"state": report.operations[-1].kind}
         if state is not None:
@@ -274,6 +279,10 @@ class FakeGateway:
 
     async def _beat(self, data: bytes) -> BeatResult:
         self.beats.append(msgspec.msgpack.decode(data, type=Beat))
+        return BeatResult(stop=list(self.stop))
+
+    async def _triggers(self, data: bytes) -> BeatResult:
+        self.trigger_beats.append(msgspec.msgpack.decode(data, type=TriggerBeat))
         return BeatResult(stop=list(self.stop))
 
     async def _logs(self, data: bytes) -> LogResult:
@@ -302,7 +311,7 @@ class FakeGateway:
         with self.news:
             self.news.notify_all()
         if token in self.revoked or token not in {
-            order.token for work in self.known.values() if (order := work.task or work.callback)
+            order.token for work in self.known.values() if (order := work.task or work.callback or work.trigger)
         }:
             return web.json_response({"detail": "Invalid token"}, status=403)
         if (
@@ -328,6 +337,6 @@ class FakeGateway:
 
 
 def _log_key(work: Workload) -> str:
-    order = work.task or work.callback
+    order = work.task or work.callback or work.trigger
     assert order is not None
     return order.log_key

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from controlplane.execution.deferring import DeferralInvalid, after
 from controlplane.execution.storable import REPLACEMENT, NotStorable, json_text, plain_text
 from controlplane.ledger.transitions import Outcome
 from domain.retries import delay_seconds
@@ -78,6 +79,11 @@ def outcome_of(
         due_at = _instant(body.get("reschedule_date"), "reschedule_date")
         if due_at is None:
             raise OutcomeInvalid("reschedule_date is missing")
+    elif state == "awaiting_input":
+        try:
+            due_at = after(body.get("timeout"), name="timeout", now=now)
+        except DeferralInvalid as error:
+            raise OutcomeInvalid(str(error)) from error
     resumes = state in {"deferred", "awaiting_input"}
     return Outcome(
         id=task_instance,

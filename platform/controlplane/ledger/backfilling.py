@@ -31,6 +31,8 @@ def take_over_runs(
     )
 
 
-def cancel_runs(*, runs: Sequence[UUID], now: datetime, using: str = "default") -> int:
+def cancel_runs(
+    *, runs: Sequence[UUID], why: str = "backfill_cancelled", now: datetime, using: str = "default"
+) -> int:
     """Queued runs fail without having begun. Returns how many."""
-    return len(execute("ledger/sql/cancel_runs.sql", using=using, runs=list(runs), now=now))
+    return len(execute("ledger/sql/cancel_runs.sql", using=using, runs=list(runs), why=why, now=now))

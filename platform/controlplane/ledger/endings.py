@@ -23,6 +23,11 @@ def stop_rest(*, failed: Sequence[UUID], now: datetime, using: str) -> list[UUID
     return [row[0] for row in execute("ledger/sql/stop_rest.sql", using=using, ids=list(failed), now=now)]
 
 
+def end_deadlocked(*, runs: Sequence[UUID], using: str) -> list[UUID]:
+    """Of these running runs that lack tasks, those in which nothing can happen any more; they are to be finished."""
+    return [row[0] for row in execute("ledger/sql/end_deadlocked.sql", using=using, runs=list(runs))]
+
+
 def pause_failing(*, dags: Sequence[str], now: datetime, using: str) -> list[str]:
     """Of these DAGs, a run of which just failed, those that failed too often are paused; returns them."""
     rows = execute("ledger/sql/pause_failing.sql", using=using, dags=sorted(set(dags)))

@@ -30,6 +30,8 @@ class Woken:
     runs_over: list[UUID]
     asking: list[UUID] = field(default_factory=list)
     awaited: list[UUID] = field(default_factory=list)
+    lacking: list[UUID] = field(default_factory=list)
+    """Runs without some of their DAG's tasks: nothing may be able to happen there any more."""
     revising: list[UUID] = field(default_factory=list)
     """Were expanded in an earlier round and may run again, if their index is still there."""
     is_read: bool = False
@@ -124,14 +126,14 @@ def create_runs(
     return {(dag_id, run_id): row_id for row_id, dag_id, run_id in rows}
 
 
-def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int, bool]]:
+def start_runs(*, dags: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int, bool, bool]]:
     """Queued runs of these DAGs begin, oldest first, within max_active_runs.
 
-    Returns each run's row id, how many task instances it has to end (one without tasks is over at once), and
-    whether it was changed by hand before.
+    Returns each run's row id, how many task instances it has to end (one without tasks is over at once),
+    whether it was changed by hand before, and whether it lacks tasks that others wait for.
     """
     rows = execute("ledger/sql/start_runs.sql", using=using, dags=list(dags), now=now)
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def promote_roots(*, runs: Sequence[UUID], now: datetime, using: str) -> Woken:
@@ -154,6 +156,8 @@ def woken_of(rows: list[tuple[Any, ...]]) -> Woken:
             out.runs_over.append(row_id)
         elif kind == "awaited":
             out.awaited.append(row_id)
+        elif kind == "lacking":
+            out.lacking.append(row_id)
         elif state == "past":
             out.asking.append(row_id)
         elif state == "revise":

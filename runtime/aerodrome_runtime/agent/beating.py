@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 from aerodrome_runtime.agent.gateway import GatewayRefused, GatewayUnreachable
 from aerodrome_runtime.agent.session import Session
-from taskwire.agent import Beat, BeatResult
+from taskwire.agent import Beat, BeatResult, TriggerBeat
 
 log = logging.getLogger("aerodrome.agent")
+TRIGGERS_SECONDS = 3.0
+QUIET = 10
+"""With none, one beat in so many: only a claim whose answer never came could be missed."""
 
 
 async def beat_for_ever(
@@ -34,3 +37,28 @@ async def beat_for_ever(
         else:
             heard(result)
         await asyncio.sleep(who.beat_seconds)
+
+
+async def beat_triggers_for_ever(
+    *,
+    session: Session,
+    held: Callable[[], list[tuple[str, str, int]]],
+    heard: Callable[[BeatResult], None],
+) -> None:
+    """Say which triggers this agent holds, every few seconds while there are any, until cancelled."""
+    quiet = 0
+    while True:
+        await asyncio.sleep(TRIGGERS_SECONDS)
+        quiet = 0 if held() else quiet + 1
+        if quiet > 1 and quiet % QUIET:
+            continue
+        try:
+            result = await session.call(
+                lambda who: session.gateway.triggers(
+                    TriggerBeat(agent_id=who.agent_id, epoch=who.epoch, held=held())
+                )
+            )
+        except (GatewayUnreachable, GatewayRefused) as error:
+            log.warning("cannot say which triggers are held: %s", error)
+        else:
+            heard(result)

@@ -35,7 +35,7 @@ class Slots:
 async def claim_for_ever(
     *, session: Session, slots: Slots, sort: str, start: Callable[[Workload], None]
 ) -> None:
-    """Claim work of this sort (`task`, `other`, `callback`) and hand each to `start`, until cancelled.
+    """Claim work of this sort (`task`, `other`, `callback`, `trigger`) and hand each to `start`, until cancelled.
 
     `start` takes the slot and gives it back when the workload has ended.
     """
@@ -54,6 +54,7 @@ async def claim_for_ever(
                         slots=slots.free if sort == "task" else 0,
                         parse_slots=slots.free if sort == "other" else 0,
                         callback_slots=slots.free if sort == "callback" else 0,
+                        trigger_slots=slots.free if sort == "trigger" else 0,
                         wait_seconds=WAIT_SECONDS,
                     )
                 )

@@ -19,6 +19,7 @@ from taskwire.agent import (
     Registered,
     ReportBatch,
     ReportResult,
+    TriggerBeat,
 )
 
 Word = TypeVar("Word")
@@ -72,6 +73,9 @@ class Gateway:
 
     async def beat(self, word: Beat) -> BeatResult:
         return await self._post("beat", word, BeatResult, seconds=15)
+
+    async def triggers(self, word: TriggerBeat) -> BeatResult:
+        return await self._post("triggers", word, BeatResult, seconds=15)
 
     async def logs(self, word: LogBatch) -> LogResult:
         return await self._post("logs", word, LogResult, seconds=60)

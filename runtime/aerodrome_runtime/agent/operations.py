@@ -51,6 +51,9 @@ STATES: dict[str, str | None] = {
 }
 """Messages that end the attempt, with the state they mean (None: the message names it)."""
 
+PAUSES = frozenset({"DeferTask", "RescheduleTask", "AwaitInputTask"})
+"""After these the same try goes on elsewhere."""
+
 
 def state_operation(message: dict[str, Any]) -> Operation:
     """The Execution API's state payload: instants and durations as ISO 8601, no `type`, nothing unset."""

@@ -22,6 +22,7 @@ from aerodrome_runtime.agent.zygotelink import ZygoteLost
 from aerodrome_runtime.agent.zygotes import BaseZygotes
 from aerodrome_runtime.zygote.orders import Fork, Place
 from taskwire.parsing import FileParse, ImportFailure, ParseOrder, ParseReport
+from taskwire.timetabling import TimetableOrder, TimetableReport
 from taskwire.workload import Limits
 
 AT_ONCE = 2
@@ -91,6 +92,43 @@ class Parsers:
         finally:
             self._bundles.release(order.bundle_digest)
 
+    async def ask(self, *, order: TimetableOrder, tenant: str) -> TimetableReport:
+        """Ask a DAG's own timetable. Never raises for what the tenant's code does."""
+        bounds = ParseOrder(
+            bundle_digest=order.bundle_digest,
+            runtime_digest=order.runtime_digest,
+            file_timeout_seconds=order.seconds,
+            memory_bytes=order.memory_bytes,
+            output_bytes=order.output_bytes,
+        )
+        try:
+            runtime = find_runtime(directory=self._runtimes, digest=order.runtime_digest)
+            bundle = await self._bundles.acquire(order.bundle_digest)
+        except (RuntimeMissing, BundleCorrupt, BundleHostile, GatewayRefused, GatewayUnreachable) as error:
+            return _not_asked(order, str(error))
+        try:
+            told = await self._child(
+                order=bounds,
+                runtime=runtime,
+                bundle=bundle,
+                path=order.path,
+                tenant=tenant,
+                timetable=msgspec.json.encode(order).decode(),
+            )
+        except ZygoteLost as error:
+            return _not_asked(order, f"the runtime's zygote could not be started: {error}")
+        finally:
+            self._bundles.release(order.bundle_digest)
+        if told.exited.exit_code == 0 and not told.excess:
+            try:
+                return msgspec.msgpack.decode(told.result, type=TimetableReport)
+            except msgspec.DecodeError:
+                pass
+        message = _failure(told, bounds)[1]
+        if told.late:
+            message = f"The timetable did not answer in {order.seconds:g} s and was killed."
+        return _not_asked(order, message, printed=told.printed)
+
     async def _file(
         self,
         *,
@@ -127,7 +165,14 @@ class Parsers:
         )
 
     async def _child(
-        self, *, order: ParseOrder, runtime: Runtime, bundle: Path, path: str, tenant: str
+        self,
+        *,
+        order: ParseOrder,
+        runtime: Runtime,
+        bundle: Path,
+        path: str,
+        tenant: str,
+        timetable: str | None = None,
     ) -> Told:
         link = await self._zygotes.link(runtime)
         confined = self._confinement.prepare(
@@ -147,6 +192,7 @@ class Parsers:
                     title=f"aerodrome-parse {tenant}",
                     environment=confined.environment,
                     seconds=order.file_timeout_seconds,
+                    timetable=timetable,
                 ),
                 output_bytes=order.output_bytes,
                 seconds=order.file_timeout_seconds + HARD_SECONDS,
@@ -159,6 +205,13 @@ class Parsers:
         orderly = told.exited.exit_code is not None or told.exited.signal is not None
         self._confinement.clear(confined, orderly=orderly)
         return told
+
+
+def _not_asked(order: TimetableOrder, message: str, *, printed: str = "") -> TimetableReport:
+    failure = ImportFailure(
+        path=order.path, message=message, stacktrace=f"{message}\n{printed}".strip(), kind="timetable"
+    )
+    return TimetableReport(dag_id=order.dag_id, failure=failure)
 
 
 def _failure(told: Told, order: ParseOrder) -> tuple[str, str]:

@@ -35,7 +35,8 @@ from aerodrome_runtime.agent.triggers import Triggers
 from aerodrome_runtime.agent.zygotes import BaseZygotes
 from aerodrome_runtime.jail.level import Level
 from taskwire.agent import BeatResult, Operation
-from taskwire.parsing import ParseReport
+from taskwire.parsing import ImportFailure, ParseReport
+from taskwire.timetabling import TimetableReport
 from taskwire.workload import CallbackWork, Workload
 
 log = logging.getLogger("aerodrome.agent")
@@ -284,6 +285,9 @@ class Agent:
         if work.kind == "parse" and work.parse is not None:
             report = await self.parsers.run(order=work.parse, tenant=work.tenant)
             return Operation(kind="parsed", body=msgspec.to_builtins(report))
+        if work.kind == "timetable" and work.timetable is not None:
+            answer = await self.parsers.ask(order=work.timetable, tenant=work.tenant)
+            return Operation(kind="timetabled", body=msgspec.to_builtins(answer))
         if work.kind == "build" and work.build is not None:
             built = await self.builder.run(work.build)
             body = {
@@ -305,6 +309,11 @@ def _broken(work: Workload, message: str) -> Operation:
             failure=message,
         )
         return Operation(kind="parsed", body=msgspec.to_builtins(report))
+    if work.kind == "timetable" and work.timetable is not None:
+        path = work.timetable.path
+        failure = ImportFailure(path=path, message=message, stacktrace=message, kind="timetable")
+        answer = TimetableReport(dag_id=work.timetable.dag_id, failure=failure)
+        return Operation(kind="timetabled", body=msgspec.to_builtins(answer))
     digest = work.build.runtime_digest if work.build is not None else ""
     body = {"runtime_digest": digest, "ok": False, "message": message, "log": ""}
     return Operation(kind="built", body=body)

@@ -19,6 +19,7 @@ log = logging.getLogger("aerodrome.agent")
 EVERY_SECONDS = 0.15
 SEGMENT_BYTES = 512 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
+FLUSH_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
 """How long the log of an ended attempt is kept for a gateway that refuses it."""
 
@@ -41,10 +42,44 @@ class Shipper:
         self._logs: dict[tuple[str, int], _Shipped] = {}
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._stored = asyncio.Event()
 
     def open(self, *, tenant_id: str, id: str, epoch: int, task_log: TaskLog) -> None:
         self._logs[id, epoch] = _Shipped(tenant_id, id, epoch, task_log)
         task_log.on_data = self._wake.set
+        task_log.flush = lambda: self.flush(id=id, epoch=epoch)
+        if task_log.unstored:
+            self._wake.set()
+
+    def is_open(self, *, id: str, epoch: int) -> bool:
+        return (id, epoch) in self._logs
+
+    async def flush(self, *, id: str, epoch: int) -> None:
+        """Wait until what this log holds now is stored, at most FLUSH_SECONDS: somebody else writes behind it next."""
+        shipped = self._logs.get((id, epoch))
+        if shipped is None:
+            return
+        upto = shipped.log.offset + len(shipped.log.unstored)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                while shipped.log.offset < upto:
+                    self._stored.clear()
+                    self._wake.set()
+                    self._hurry.set()
+                    await self._stored.wait()
+
+    async def stored_size(self, *, tenant_id: str, id: str, epoch: int, key: str) -> int | None:
+        """How many bytes of a log are stored by now; None when the gateway does not say."""
+        segment = LogSegment(tenant_id=tenant_id, id=id, epoch=epoch, key=key, offset=0, data=b"")
+        try:
+            result = await self._session.call(
+                lambda who: self._session.gateway.logs(
+                    LogBatch(agent_id=who.agent_id, epoch=who.epoch, segments=[segment])
+                )
+            )
+        except (GatewayUnreachable, GatewayRefused):
+            return None
+        return result.stored.get(key)
 
     def finish(self, *, id: str, epoch: int) -> asyncio.Event:
         """The log is complete: what is left goes with the next batch. The event is set when all is stored."""
@@ -119,6 +154,7 @@ class Shipper:
             if stored is not None and shipped is not None:
                 shipped.log.stored(min(stored, segment.offset + len(segment.data)))
                 shipped.refused_seconds = 0.0
+        self._stored.set()
         return 0.0
 
     def _forget(self) -> None:

@@ -6,7 +6,7 @@ The log is bounded twice: in all (`cap_bytes`, then one marker) and in what is n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,8 @@ class TaskLog:
         self._pressed = False
         self.on_pressure: Callable[[bool], None] = lambda high: None
         self.on_data: Callable[[], None] = lambda: None
+        self.flush: Callable[[], Awaitable[None]] = _nothing
+        """Waits until what was written so far is stored (for a bounded time)."""
 
     def structured(self, line: bytes) -> None:
         """A JSON line of the child's structlog; anything else is kept as raw text, never dropped."""
@@ -61,6 +63,11 @@ class TaskLog:
     def say(self, event: str, *, level: str = "info", **fields: Any) -> None:
         """A line of the agent's own, for the reader of the task's log."""
         self._append({"timestamp": _now(), "level": level, "event": event, "logger": "supervisor", **fields})
+
+    def rebase(self, offset: int) -> None:
+        """Nothing is stored yet, and the log has grown meanwhile: begin behind that."""
+        self._cap += offset - self.offset
+        self.offset = offset
 
     def stored(self, upto: int) -> None:
         """The control plane has the bytes before `upto`."""
@@ -94,6 +101,10 @@ class TaskLog:
         if not self._pressed and len(self.unstored) > HIGH_WATER:
             self._pressed = True
             self.on_pressure(True)
+
+
+async def _nothing() -> None:
+    """The flush of a log that nobody ships."""
 
 
 def _now() -> str:

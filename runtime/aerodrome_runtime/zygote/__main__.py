@@ -35,11 +35,17 @@ def main() -> None:
     from aerodrome_runtime.zygote.parsechild import run_parse
     from aerodrome_runtime.zygote.serve import Role, serve
     from aerodrome_runtime.zygote.spare import run_spare
+    from aerodrome_runtime.zygote.triggers import run_triggers
 
     preload.warm_and_freeze()
     preload.prove_single_threaded()
     ready = preload.describe(seconds=time.monotonic() - started)
-    roles: dict[str, Role] = {"spare": run_spare, "dags": run_dags, "parse": run_parse}
+    roles: dict[str, Role] = {
+        "spare": run_spare,
+        "dags": run_dags,
+        "parse": run_parse,
+        "triggers": run_triggers,
+    }
     serve(control=control, roles=roles, ready=ready)
 
 

@@ -29,6 +29,7 @@ class Fork(msgspec.Struct, kw_only=True, tag="fork"):
     - `spare`: requests socket, log pipe, stdout pipe, stderr pipe; loads the file (unless its zygote holds it
       already), warms up, waits for one task
     - `dags`: control socket, log pipe, stdout pipe, stderr pipe; loads the file once and forks spares from it
+    - `triggers`: requests socket, log pipe, stdout pipe, stderr pipe; runs triggers of one bundle until told to end
     - `parse`: result pipe, stdout pipe, stderr pipe; parses one file into a `FileParse`
     """
 
@@ -45,6 +46,8 @@ class Fork(msgspec.Struct, kw_only=True, tag="fork"):
     """From a DAG zygote: the uid that the child takes, of the block lent to the zygote."""
     seconds: float | None = None
     """`parse`: how long the file may take before it is told as a timeout with its line."""
+    timetable: str | None = None
+    """`parse`: a `TimetableOrder` as JSON; its DAG's timetable is asked and nothing is translated."""
 
 
 class Signal(msgspec.Struct, kw_only=True, tag="signal"):

@@ -1,4 +1,5 @@
-"""Role `parse`: one file of a bundle becomes one `FileParse`, or a bundle the list of its files, on a pipe.
+"""Role `parse`: one file of a bundle becomes one `FileParse`, or a bundle the list of its files, or a timetable's
+next runs a `TimetableReport`, on a pipe.
 
 Before: the child is jailed, without a network, and holds three descriptors. After: the process has ended.
 """
@@ -14,6 +15,7 @@ import msgspec
 from aerodrome_runtime.zygote import adopt, stdio
 from aerodrome_runtime.zygote.orders import Fork
 from aerodrome_runtime.zygote.title import set_title
+from taskwire.timetabling import TimetableOrder
 
 
 def run_parse(order: Fork, fds: list[int]) -> None:
@@ -29,12 +31,15 @@ def run_parse(order: Fork, fds: list[int]) -> None:
     root = Path(order.place.bundle_path)
     # The pid is looked at again below: a file may fork while it is imported, and come back twice.
     own = os.getpid()
-    if order.place.dag_rel_path:
+    if order.timetable is not None:
+        from aerodrome_runtime.parse.timetable import tell_timetable
+
+        asked = msgspec.json.decode(order.timetable, type=TimetableOrder)
+        told: object = tell_timetable(bundle_root=root, order=asked)
+    elif order.place.dag_rel_path:
         from aerodrome_runtime.parse.child import parse_file
 
-        told: object = parse_file(
-            bundle_root=root, path=order.place.dag_rel_path, timeout_seconds=order.seconds
-        )
+        told = parse_file(bundle_root=root, path=order.place.dag_rel_path, timeout_seconds=order.seconds)
     else:
         from aerodrome_runtime.parse.candidates import find_dag_files
 

@@ -65,13 +65,14 @@ GRANT EXECUTE ON FUNCTION app.asks TO aerodrome_app, aerodrome_sched;
 CREATE OR REPLACE FUNCTION app.weigh(
   rule smallint, has_upstream bool, is_teardown bool, map_index int, total int, ok int, failed int, up_failed int,
   skipped int, removed int, setups int, setups_ok int, setups_skipped int, above_total int, above_ok int,
-  above_failed int, above_skipped int, above_removed int, scope_pending int, source_failed bool,
-  source_skipped bool, source_removed bool, sticky bool
+  above_failed int, above_skipped int, above_removed int, scope_pending int, source_up_failed bool,
+  source_failed bool, source_skipped bool, source_removed bool, sticky bool
 ) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE
     WHEN sticky THEN 2
-    WHEN source_failed THEN 3
+    WHEN source_up_failed THEN 3
     WHEN decision > 1 THEN decision
+    WHEN source_failed THEN 3
     WHEN source_skipped THEN 2
     WHEN source_removed THEN 0
     ELSE decision END
@@ -105,6 +106,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(round(exp(sum(ln(greatest(n, 1)::float8)))), 1)::int FROM unnest(lengths[depth + 1:]) AS l(n)) END
 $$;
 GRANT EXECUTE ON FUNCTION app.map_inside TO aerodrome_app, aerodrome_sched;
+
+-- Whether a run has a task with these dates of its own: Airflow's `task_filter`. Backfills have all.
+CREATE OR REPLACE FUNCTION app.has_task(
+  run_type text, logical_date timestamptz, start_date timestamptz, end_date timestamptz
+) RETURNS bool LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT run_type = 'backfill' OR logical_date IS NULL
+    OR (start_date IS NULL OR start_date <= logical_date) AND (end_date IS NULL OR logical_date <= end_date)
+$$;
+GRANT EXECUTE ON FUNCTION app.has_task TO aerodrome_app, aerodrome_sched;
 
 -- UUIDv7 inside the database: Postgres 18's own where there is one.
 DO $$ BEGIN

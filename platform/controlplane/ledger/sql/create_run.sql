@@ -1,5 +1,6 @@
 -- Purpose: runs and all their task rows, from the DAG versions' templates, in one statement.
 -- Locks: none taken before; the unique keys (run_id; logical_date) decide races. Index: dag_task_index_uk.
+-- Tasks whose own dates leave out the logical date are not made, as in Airflow.
 -- Bound: the runs given times the task instances of their versions; OFFSET 0 keeps the planner on the index for each run.
 -- Rows out: (run row id, dag_id, run_id) of the runs that are new.
 WITH said AS MATERIALIZED (
@@ -12,15 +13,19 @@ WITH said AS MATERIALIZED (
   INSERT INTO dag_run (
     id, tenant_id, dag_id, run_id, run_type, state, logical_date, data_interval_start, data_interval_end,
     run_after, queued_at, conf, triggered_by, triggering_user_name, note, partition_key, partition_date,
-    dag_version_id, bundle_version_id, runtime_digest, backfill_id, backfill_ordinal, awaits_interval, unfinished)
+    dag_version_id, bundle_version_id, runtime_digest, backfill_id, backfill_ordinal, awaits_interval, unfinished,
+    lacks_tasks)
   SELECT app.uuid7(), (SELECT app.tenant()), dag_id, run_id, run_type, 'queued', logical_date, interval_start,
     interval_end, run_after, %(now)s::timestamptz, conf, triggered_by, "user", note, partition_key,
-    partition_date, dag_version, bundle_version, runtime_digest, backfill, backfill_ordinal, awaits_interval,
-    (SELECT coalesce(sum(t.first_count), 0) FROM dag_task t
-     WHERE t.tenant_id = (SELECT app.tenant()) AND t.dag_version_id = said.dag_version)
-  FROM said
+    partition_date, dag_version, bundle_version, runtime_digest, backfill, backfill_ordinal, awaits_interval, c.instances, c.lacking
+  FROM said CROSS JOIN LATERAL (
+    SELECT coalesce(sum(t.first_count) FILTER (WHERE app.has_task(run_type, logical_date, t.start_date, t.end_date)),
+                    0) AS instances,
+           coalesce(bool_or(NOT app.has_task(run_type, logical_date, t.start_date, t.end_date)), false) AS lacking
+    FROM dag_task t
+    WHERE t.tenant_id = (SELECT app.tenant()) AND t.dag_version_id = said.dag_version OFFSET 0) c
   ON CONFLICT DO NOTHING
-  RETURNING id, dag_id, run_id, dag_version_id, backfill_id
+  RETURNING id, dag_id, run_id, dag_version_id, backfill_id, run_type, logical_date
 ), tasks AS (
   INSERT INTO task_instance (
     id, tenant_id, dag_run_id, dag_version_id, dag_id, run_id, task_id, task_index, map_index, is_mapped, map_lengths, max_tries,
@@ -33,7 +38,8 @@ WITH said AS MATERIALIZED (
     run.backfill_id IS NOT NULL
   FROM run CROSS JOIN LATERAL (
     SELECT * FROM dag_task d
-    WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_version_id = run.dag_version_id OFFSET 0) t
+    WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_version_id = run.dag_version_id
+      AND app.has_task(run.run_type, run.logical_date, d.start_date, d.end_date) OFFSET 0) t
   -- What the file says the length of is expanded at once, as in Airflow; -1 while it is not.
   CROSS JOIN LATERAL generate_series(
     CASE WHEN 0 = ANY(t.known_lengths) OR t.known_lengths IS NULL THEN -1 ELSE 0 END,

@@ -1,7 +1,7 @@
--- Purpose: a mapped task instance that cannot expand ends: skipped (length 0) or failed (bad input).
--- Locks: the instance. Bound: one row. Rows out: (id).
+-- Purpose: mapped task instances that cannot expand end: skipped (length 0), upstream_failed (nothing to map over)
+-- or failed (too many). Locks: the instances. Bound: the ids given. Rows out: (id).
 UPDATE task_instance ti
-SET state = %(state)s::text, start_date = %(now)s::timestamptz, end_date = %(now)s::timestamptz,
-    note = %(note)s::text
-WHERE ti.id = %(id)s::uuid AND ti.tenant_id = (SELECT app.tenant()) AND ti.state IS NULL AND ti.map_index = -1
+SET state = s.state, start_date = %(now)s::timestamptz, end_date = %(now)s::timestamptz, note = s.note
+FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(notes)s::text[]) AS s(id, state, note)
+WHERE ti.id = s.id AND ti.tenant_id = (SELECT app.tenant()) AND ti.state IS NULL AND ti.map_index = -1
 RETURNING ti.id

@@ -6,8 +6,8 @@ UPDATE task_instance ti
 SET state = CASE WHEN t.past_rule > 0 OR ti.is_mapped AND ti.map_index = -1 THEN NULL WHEN t.is_empty THEN 'success' ELSE 'scheduled' END,
     scheduled_at = %(now)s::timestamptz,
     try_number = CASE WHEN t.past_rule > 0 OR t.is_empty OR (ti.is_mapped AND ti.map_index = -1) THEN ti.try_number ELSE ti.try_number + 1 END,
-    start_date = CASE WHEN t.past_rule = 0 AND t.is_empty AND NOT ti.is_mapped THEN %(now)s::timestamptz END,
-    end_date = CASE WHEN t.past_rule = 0 AND t.is_empty AND NOT ti.is_mapped THEN %(now)s::timestamptz END
+    start_date = CASE WHEN t.past_rule = 0 AND t.is_empty AND NOT (ti.is_mapped AND ti.map_index = -1) THEN %(now)s::timestamptz END,
+    end_date = CASE WHEN t.past_rule = 0 AND t.is_empty AND NOT (ti.is_mapped AND ti.map_index = -1) THEN %(now)s::timestamptz END
 FROM dag_task t
 WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.dag_run_id = ANY(%(runs)s::uuid[])
   AND (ti.upstream_total = 0 OR ti.trigger_rule = 10) AND ti.state IS NULL -- 10: always

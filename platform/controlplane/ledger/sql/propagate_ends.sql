@@ -69,11 +69,13 @@ WITH ended AS MATERIALIZED (
     FROM ended GROUP BY dag_run_id
   ) c
   WHERE r.id = c.dag_run_id AND r.tenant_id = (SELECT app.tenant())
-  RETURNING r.id, r.unfinished, r.awaited
+  RETURNING r.id, r.unfinished, r.awaited, r.lacks_tasks
 )
 SELECT 'task', id, CASE WHEN decision < 0 THEN 'past' ELSE state END FROM woken WHERE decision <> 0
 UNION ALL
 SELECT 'awaited', id, NULL FROM counted WHERE awaited
+UNION ALL
+SELECT 'lacking', id, NULL FROM counted WHERE lacks_tasks AND unfinished > 0
 UNION ALL
 SELECT 'run', id, NULL FROM counted WHERE unfinished <= 0
 UNION ALL

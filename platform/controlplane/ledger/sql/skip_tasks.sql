@@ -17,7 +17,7 @@ WITH named AS MATERIALIZED (
                  AND w.epoch = n.epoch AND w.agent_id IS NULL
   FOR UPDATE OF w SKIP LOCKED
 ), target AS MATERIALIZED (
-  SELECT ti.id, ti.epoch, ti.state, t.is_leaf, t.is_setup, t.downstream FROM task_instance ti
+  SELECT ti.id, ti.epoch, ti.state, t.is_leaf, t.is_setup, t.counts_into FROM task_instance ti
   JOIN dag_task t ON t.tenant_id = ti.tenant_id AND t.dag_version_id = ti.dag_version_id
                  AND t.task_index = ti.task_index
   WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.id IN (SELECT id FROM named)
@@ -31,7 +31,7 @@ WITH named AS MATERIALIZED (
   SET state = 'skipped', start_date = %(now)s::timestamptz, end_date = %(now)s::timestamptz,
       held_reason = NULL, due_at = NULL
   FROM target WHERE ti.id = target.id AND ti.tenant_id = (SELECT app.tenant())
-  RETURNING ti.id, ti.dag_run_id, target.state AS was, target.is_leaf, target.is_setup, target.downstream
+  RETURNING ti.id, ti.dag_run_id, target.state AS was, target.is_leaf, target.is_setup, target.counts_into
 ), gone AS (
   DELETE FROM workload w USING free f, target t
   WHERE w.id = f.id AND w.tenant_id = (SELECT app.tenant()) AND t.id = f.ref AND t.epoch = f.epoch
@@ -45,7 +45,7 @@ WITH named AS MATERIALIZED (
   SET upstream_upstream_failed = d.upstream_upstream_failed - c.n, upstream_skipped = d.upstream_skipped + c.n,
       upstream_setup_skipped = d.upstream_setup_skipped + c.setups
   FROM (SELECT dag_run_id, u.task_index, count(*)::int AS n, count(*) FILTER (WHERE is_setup)::int AS setups
-        FROM skipped, unnest(downstream) AS u(task_index) WHERE was = 'upstream_failed'
+        FROM skipped, unnest(counts_into) AS u(task_index) WHERE was = 'upstream_failed'
         GROUP BY dag_run_id, u.task_index) c
   WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_run_id = c.dag_run_id AND d.task_index = c.task_index
     AND d.state IS NULL AND d.id NOT IN (SELECT id FROM target)

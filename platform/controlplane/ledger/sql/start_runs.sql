@@ -46,7 +46,7 @@ WITH place AS (
   SET state = 'running', start_date = coalesce(r.start_date, %(now)s::timestamptz),
       last_scheduling_decision = %(now)s::timestamptz
   FROM chosen WHERE r.id = chosen.id AND r.tenant_id = (SELECT app.tenant()) AND r.state = 'queued'
-  RETURNING r.id, chosen.dag_row, r.unfinished, r.start_date, r.dag_version_id, r.epoch
+  RETURNING r.id, chosen.dag_row, r.unfinished, r.start_date, r.dag_version_id, r.epoch, r.lacks_tasks
 ), counted AS (
   UPDATE dag d SET active_runs = d.active_runs + c.n
   FROM (SELECT dag_row, count(*)::int AS n FROM begun GROUP BY dag_row) c
@@ -57,4 +57,4 @@ WITH place AS (
   FROM begun JOIN dag_version v ON v.id = begun.dag_version_id AND v.tenant_id = (SELECT app.tenant())
   WHERE v.dagrun_timeout_seconds IS NOT NULL
 )
-SELECT id, unfinished, epoch > 1 FROM begun
+SELECT id, unfinished, epoch > 1, lacks_tasks FROM begun

@@ -50,6 +50,17 @@ async def create_hitl_detail(asking: Asking, message: dict[str, Any]) -> Body:
     return result("HITLDetailRequestResult", found)
 
 
+async def get_hitl_response(asking: Asking, message: dict[str, Any]) -> Body:
+    found = (await asking.client.get(f"hitlDetails/{message['ti_id']}")).json()
+    return result("HITLDetailResponseResult", found)
+
+
+async def update_hitl(asking: Asking, message: dict[str, Any]) -> Body:
+    body = {name: message.get(name) for name in ("ti_id", "chosen_options", "params_input")}
+    found = (await asking.client.patch(f"hitlDetails/{message['ti_id']}", body)).json()
+    return result("HITLDetailResponseResult", found)
+
+
 def _filters(message: dict[str, Any], *names: str) -> dict[str, Any]:
     params: dict[str, Any] = {"dag_id": message["dag_id"]}
     for name in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from aerodrome_runtime.agent.sdk.answers import Body, not_there, result
+from aerodrome_runtime.agent.sdk.answers import OK, Body, not_there, result
 from aerodrome_runtime.agent.sdk.client import ApiRefused
 
 if TYPE_CHECKING:
@@ -26,6 +26,19 @@ async def get_xcom(asking: Asking, message: dict[str, Any]) -> Body:
             raise
         found = {"key": message["key"], "value": None}
     return result("XComResult", found)
+
+
+async def set_xcom(asking: Asking, message: dict[str, Any]) -> Body:
+    """Of a trigger; a task's own are written behind."""
+    params = {
+        name: message[name]
+        for name in ("map_index", "mapped_length")
+        if message.get(name) is not None and message[name] >= 0
+    }
+    if message.get("dag_result"):
+        params["dag_result"] = True
+    await asking.client.post(_path(message), message.get("value"), params)
+    return OK
 
 
 async def get_count(asking: Asking, message: dict[str, Any]) -> Body:

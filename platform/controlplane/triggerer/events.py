@@ -1,0 +1,69 @@
+"""What agents say of triggers: an event, a failure, that they let go. The task goes on at once.
+
+Called by `execution.report` through the door's wiring, in the transaction of the report. The first word of a
+trigger counts; a later one, or one of a task that waits no more, moves nothing and is accepted all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from controlplane.execution.storable import json_text
+from controlplane.ledger.deferral import FAILED, Failure, Fired, fire, release_triggers
+from controlplane.ledger.models.trigger import Trigger
+from controlplane.ledger.transitions import XComWrite, put_xcoms
+
+ENDS = frozenset({"success", "failed", "skipped"})
+LINES = 400
+"""Longest traceback that is kept."""
+
+WATCHERS: dict[str, Callable[..., None]] = {}
+"""`event`: what an asset watcher's event does, registered by the station of assets. Called with (watcher_id,
+payload, now, using)."""
+
+
+class EventInvalid(ValueError):
+    """The body of the operation is not one of a trigger."""
+
+
+def fired(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
+    """`trigger_event`: {"payload": encoded by serde} resumes, {"ends": state, "xcoms": {...}} ends the task."""
+    trigger = Trigger.objects.using(using).filter(id=id, epoch=epoch).first()
+    if trigger is None:
+        return
+    if trigger.task_instance_id is None:
+        if handle := WATCHERS.get("event"):
+            handle(watcher_id=trigger.watcher_id, payload=body.get("payload"), now=now, using=using)
+        return
+    ends = body.get("ends")
+    if ends is None:
+        fire(fired=[Fired(id=id, epoch=epoch, event=body.get("payload"))], now=now, using=using)
+        return
+    xcoms = body.get("xcoms") or {}
+    if ends not in ENDS or not isinstance(xcoms, dict):
+        raise EventInvalid(f"a trigger ends its task in {sorted(ENDS)}, not {ends!r}")
+    if fire(fired=[Fired(id=id, epoch=epoch, ends=str(ends))], now=now, using=using) and xcoms:
+        writes = [
+            XComWrite(id, epoch, str(key)[:512], json_text(value), None) for key, value in xcoms.items()
+        ]
+        put_xcoms(writes=writes, now=now, using=using)
+
+
+def failed(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
+    """`trigger_failed`: {"traceback": lines | None, "error"}: the task is resumed only to fail, as in Airflow."""
+    lines = body.get("traceback")
+    if lines is not None and not isinstance(lines, list):
+        raise EventInvalid("traceback must be a list of lines")
+    failure = Failure(
+        error=str(body.get("error") or FAILED)[:2000],
+        traceback=None if lines is None else [str(line)[:10000] for line in lines[-LINES:]],
+    )
+    fire(fired=[Fired(id=id, epoch=epoch, failure=failure)], now=now, using=using)
+
+
+def released(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
+    """`trigger_released`: its agent ends; another one may have it at once."""
+    release_triggers(attempts=[(id, epoch)], using=using)

@@ -1,0 +1,343 @@
+"""The triggers that this agent holds: claimed like tasks, run many to a process, told, handed on.
+
+One process per (tenant, runtime, bundle). When it dies, those it ran are split in halves and run apart, until the
+one that kills it is alone; after three crashes alone it fails, with the reason. The others only begin again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from aerodrome_runtime.agent.bundles import BundleCorrupt, Bundles
+from aerodrome_runtime.agent.confine import Confinement
+from aerodrome_runtime.agent.encode import NotEncodable, encoded
+from aerodrome_runtime.agent.gateway import GatewayGone, GatewayRefused, GatewayUnreachable
+from aerodrome_runtime.agent.masking import Mask
+from aerodrome_runtime.agent.reporting import Reporter
+from aerodrome_runtime.agent.runtimes import RuntimeMissing, find_runtime
+from aerodrome_runtime.agent.sdk.client import ExecutionClient
+from aerodrome_runtime.agent.sdk.table import Asking
+from aerodrome_runtime.agent.shipping import Shipper
+from aerodrome_runtime.agent.tasklog import TaskLog
+from aerodrome_runtime.agent.triggerprocess import Held, TriggerProcess
+from aerodrome_runtime.agent.unpack import BundleHostile
+from aerodrome_runtime.agent.zygotelink import ZygoteLost
+from aerodrome_runtime.agent.zygotes import BaseZygotes
+from aerodrome_runtime.zygote.orders import Place
+from taskwire.agent import Operation
+from taskwire.workload import Workload
+
+log = logging.getLogger("aerodrome.agent")
+CRASHES = 3
+LOG_BYTES = 16 * 1024 * 1024
+OPEN_SECONDS = 1.0
+"""The task's own last lines come first: its process ends a moment after it deferred."""
+AGAIN_SECONDS = 2.0
+FAILED = "Trigger failure"
+"""Airflow's reason of a trigger that failed."""
+Where = tuple[str, str, str]
+"""(tenant, runtime, bundle): what may share a process."""
+
+
+class Triggers:
+    """`start` what was claimed; `stop` what a beat names; `close` once."""
+
+    def __init__(
+        self,
+        *,
+        bundles: Bundles,
+        zygotes: BaseZygotes,
+        confinement: Confinement,
+        runtimes: Path,
+        reporter: Reporter,
+        shipper: Shipper,
+        client: Callable[[str], ExecutionClient],
+        given_back: Callable[[], None],
+    ) -> None:
+        self._bundles = bundles
+        self._zygotes = zygotes
+        self._confinement = confinement
+        self._runtimes = runtimes
+        self._reporter = reporter
+        self._shipper = shipper
+        self._client = client
+        self._given_back = given_back
+        self._numbers = itertools.count(1)
+        self._held: dict[tuple[str, int], Held] = {}
+        self._flocks: dict[Where, list[TriggerProcess]] = {}
+        self._flock_of: dict[int, TriggerProcess] = {}
+        self._masks: dict[Where, Mask] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing = False
+
+    def start(self, work: Workload) -> bool:
+        """Begin one claimed trigger; False when it is held already."""
+        if work.trigger is None or (work.id, work.epoch) in self._held:
+            return False
+        order, place = work.trigger, _place(work)
+        mask = self._masks.setdefault(place, Mask([]))
+        task_log = None
+        if order.log_key:
+            task_log = TaskLog(key=order.log_key, mask=mask, cap_bytes=LOG_BYTES, offset=order.log_offset)
+        asking = Asking(ti_id=work.id, client=self._client(order.token), mask=mask)
+        held = Held(next(self._numbers), work, order, asking, task_log)
+        self._held[work.id, work.epoch] = held
+        if task_log is not None:
+            self._spawn(self._open_log(held, OPEN_SECONDS))
+        flocks = self._flocks.setdefault(place, [])
+        calm = [
+            flock
+            for flock in flocks
+            if not flock.ending and not any(m.crashes for m in flock.members.values())
+        ]
+        self._join(held, calm[0] if calm else self._new_flock(place))
+        return True
+
+    def held(self) -> list[tuple[str, str, int]]:
+        """(tenant, id, epoch) of each, for the beat."""
+        return [(held.work.tenant_id, held.work.id, held.work.epoch) for held in self._held.values()]
+
+    def stop(self, id: str, epoch: int, why: str) -> None:
+        """The control plane says that it must not run here any more."""
+        held = self._held.get((id, epoch))
+        if held is not None and not held.over:
+            held.over = True
+            kill = why.startswith("gone")
+            if held.log is not None and kill:
+                held.log.say("The task waits for its trigger no more: the trigger is stopped.")
+            self._leave(held, kill=kill)
+
+    def use_token(self, id: str, token: str) -> None:
+        for held in self._held.values():
+            if held.work.id == id:
+                held.asking.client.use_token(token)
+
+    async def close(self) -> None:
+        """Hand every trigger to another agent, and end the processes."""
+        self._closing = True
+        going = [held for held in self._held.values() if not held.over]
+        for held in going:
+            held.over = True
+        for flocks in self._flocks.values():
+            for flock in flocks:
+                flock.ending = True
+        said = [self._submit(held, Operation(kind="trigger_released")) for held in going]
+        try:
+            async with asyncio.timeout(10):
+                await asyncio.gather(*said)
+                while pending := [task for task in self._tasks if not task.done()]:
+                    await asyncio.wait(pending)
+        except TimeoutError:
+            log.warning("%d triggers are left to be found missing", len(going))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _new_flock(self, place: Where) -> TriggerProcess:
+        flock = TriggerProcess(
+            tenant=place[0],
+            zygotes=self._zygotes,
+            confinement=self._confinement,
+            on_event=self._event,
+            on_failure=self._failure,
+        )
+        self._flocks.setdefault(place, []).append(flock)
+        self._spawn(self._keep(place, flock))
+        return flock
+
+    def _join(self, held: Held, flock: TriggerProcess) -> None:
+        held.told = False
+        flock.members[held.number] = held
+        self._flock_of[held.number] = flock
+
+    async def _keep(self, place: Where, flock: TriggerProcess) -> None:
+        """Run a process for as long as it has triggers."""
+        await asyncio.sleep(0)  # its first members come in the same breath
+        try:
+            why = await self._run(flock)
+        except (RuntimeMissing, BundleCorrupt, BundleHostile, GatewayRefused) as error:
+            self._remove(place, flock)
+            for held in _living(flock):
+                self._fail(held, [f"The trigger could not be started: {error}"])
+            return
+        except (ZygoteLost, OSError, GatewayGone, GatewayUnreachable) as error:
+            log.warning("%d triggers cannot be run now: %s", len(flock.members), error)
+            self._remove(place, flock)
+            await asyncio.sleep(AGAIN_SECONDS)
+            if not self._closing:
+                self._apart(place, [_living(flock)])
+            return
+        self._remove(place, flock)
+        living = _living(flock)
+        if why is None or self._closing or not living:
+            if living and not self._closing:
+                self._apart(place, [living])
+            return
+        self._crashed(place, living, why)
+
+    async def _run(self, flock: TriggerProcess) -> str | None:
+        members = list(flock.members.values())
+        if not members or members[0].work.bundle is None:
+            return None
+        work = members[0].work
+        assert work.bundle is not None
+        runtime = find_runtime(directory=self._runtimes, digest=work.runtime_digest)
+        folder = await self._bundles.acquire(work.bundle.digest)
+        try:
+            return await flock.run(
+                runtime=runtime,
+                bundle=folder,
+                place=Place(
+                    bundle_path=str(folder),
+                    bundle_name=work.bundle.name,
+                    bundle_version=work.bundle.version,
+                    runtime_path=str(runtime.path),
+                ),
+            )
+        finally:
+            self._bundles.release(work.bundle.digest)
+
+    def _crashed(self, place: Where, living: list[Held], why: str) -> None:
+        """Who was not told to it yet had no part in it."""
+        suspects = [held for held in living if held.told]
+        fresh = [held for held in living if not held.told]
+        log.warning(
+            "a triggerer process of %s with %d triggers: %s", place[0], len(suspects), why.split("\n")[0]
+        )
+        if len(suspects) == 1:
+            (held,) = suspects
+            held.crashes += 1
+            if held.crashes >= CRASHES:
+                self._fail(held, [f"The trigger was run {CRASHES} times, and each time {why}"])
+                suspects = []
+        half = len(suspects) // 2
+        self._apart(place, [suspects[:half], suspects[half:], fresh])
+
+    def _apart(self, place: Where, groups: list[list[Held]]) -> None:
+        for group in groups:
+            if group:
+                flock = self._new_flock(place)
+                for held in group:
+                    self._join(held, flock)
+
+    def _remove(self, place: Where, flock: TriggerProcess) -> None:
+        flock.ending = True
+        flocks = self._flocks.get(place, [])
+        if flock in flocks:
+            flocks.remove(flock)
+        if not flocks:
+            self._flocks.pop(place, None)
+            self._masks.pop(place, None)
+
+    def _event(self, held: Held, event: dict[str, Any], seq: int | None) -> None:
+        ends = event.get("task_instance_state")
+        try:
+            if ends is not None:
+                body: dict[str, Any] = {"ends": str(ends), "xcoms": encoded(event.get("xcoms") or {})}
+            else:
+                body = {"payload": encoded(event.get("payload"))}
+        except NotEncodable as error:
+            self._fail(
+                held, [f"Could not resume the task: the event payload could not be serialized ({error})"]
+            )
+            return
+        operation = Operation(kind="trigger_event", body=body)
+        if held.order.ti is None:
+            self._spawn(self._watched(held, operation, seq))
+            return
+        held.over = True
+        self._spawn(self._tell(held, operation))
+
+    def _failure(self, held: Held, traceback: list[str] | None) -> None:
+        self._fail(held, traceback)
+
+    def _fail(self, held: Held, traceback: list[str] | None) -> None:
+        held.over = True
+        lines = None if traceback is None else [held.asking.mask.text(str(line)) for line in traceback]
+        body = {"error": FAILED, "traceback": lines}
+        self._spawn(self._tell(held, Operation(kind="trigger_failed", body=body)))
+
+    async def _tell(self, held: Held, operation: Operation) -> None:
+        """Its lines first: whoever resumes the task writes behind them."""
+        await self._close_log(held)
+        await self._submit(held, operation)
+        self._leave(held, kill=False)
+
+    async def _watched(self, held: Held, operation: Operation, seq: int | None) -> None:
+        verdict = await self._submit(held, operation)
+        flock = self._flock_of.get(held.number)
+        if verdict and seq is not None and flock is not None:
+            flock.persisted.append(seq)
+
+    async def _submit(self, held: Held, operation: Operation) -> bool:
+        work = held.work
+        verdict = await self._reporter.submit(
+            id=work.id, tenant_id=work.tenant_id, epoch=work.epoch, operations=[operation]
+        )
+        if verdict.verdict == "accepted":
+            return True
+        log.warning("trigger %s e%s: %s %s", work.id, work.epoch, verdict.reason, verdict.message)
+        if verdict.reason == "invalid" and operation.kind == "trigger_event":
+            body = {"error": FAILED, "traceback": [f"The event could not be stored: {verdict.message}"]}
+            await self._submit(held, Operation(kind="trigger_failed", body=body))
+        return False
+
+    def _leave(self, held: Held, *, kill: bool) -> None:
+        """It is no longer ours; its process forgets it at its next word."""
+        flock = self._flock_of.pop(held.number, None)
+        if flock is not None:
+            flock.members.pop(held.number, None)
+            if held.told:
+                flock.cancel(held.number, kill=kill)
+        if self._held.pop((held.work.id, held.work.epoch), None) is not None:
+            self._given_back()
+        if held.log is not None:
+            self._spawn(self._close_log(held))
+
+    async def _open_log(self, held: Held, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._ready_log(held)
+
+    async def _ready_log(self, held: Held) -> None:
+        work, name = held.work, _log_name(held)
+        if held.log is None or held.log.closed or self._shipper.is_open(id=name, epoch=work.epoch):
+            return
+        size = await self._shipper.stored_size(
+            tenant_id=work.tenant_id, id=name, epoch=work.epoch, key=held.log.key
+        )
+        if held.log.closed or self._shipper.is_open(id=name, epoch=work.epoch):
+            return
+        if size is not None:
+            held.log.rebase(size)
+        self._shipper.open(tenant_id=work.tenant_id, id=name, epoch=work.epoch, task_log=held.log)
+
+    async def _close_log(self, held: Held) -> None:
+        if held.log is None or held.log.closed:
+            return
+        await self._ready_log(held)
+        await self._shipper.flush(id=_log_name(held), epoch=held.work.epoch)
+        if not held.log.closed:
+            self._shipper.finish(id=_log_name(held), epoch=held.work.epoch)
+
+
+def _living(flock: TriggerProcess) -> list[Held]:
+    return [held for held in flock.members.values() if not held.over]
+
+
+def _place(work: Workload) -> Where:
+    return work.tenant, work.runtime_digest, work.bundle.digest if work.bundle else ""
+
+
+def _log_name(held: Held) -> str:
+    """Apart from the attempt's own log of the same (id, epoch), which may still be on its way."""
+    return f"trigger {held.work.id}"

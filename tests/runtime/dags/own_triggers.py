@@ -1,0 +1,92 @@
+"""Triggers of an author's own, good and bad."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.triggers.base import (
+    BaseEventTrigger,
+    BaseTrigger,
+    TaskFailedEvent,
+    TaskSkippedEvent,
+    TaskSuccessEvent,
+    TriggerEvent,
+)
+
+
+class Does(BaseTrigger):
+    """`what` it does, after `seconds`."""
+
+    def __init__(self, what: str = "event", seconds: float = 0.0, value: Any = None) -> None:
+        super().__init__()
+        self.what, self.seconds, self.value = what, seconds, value
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "own_triggers.Does", {"what": self.what, "seconds": self.seconds, "value": self.value}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        self.log.info("does %s", self.what)
+        await asyncio.sleep(self.seconds)
+        if self.what == "event":
+            yield TriggerEvent(self.value)
+        elif self.what == "instant":
+            yield TriggerEvent({"at": datetime(2026, 1, 2, tzinfo=UTC), "words": ["a", 1, None]})
+        elif self.what == "raises":
+            raise ValueError("this trigger is bad")
+        elif self.what == "ends silently":
+            return
+        elif self.what == "succeeds":
+            yield TaskSuccessEvent(xcoms={"return_value": {"n": 3}})
+        elif self.what == "fails":
+            yield TaskFailedEvent()
+        elif self.what == "skips":
+            yield TaskSkippedEvent()
+        elif self.what == "exits":
+            os._exit(7)
+        elif self.what == "leaves":
+            sys.exit(8)
+        elif self.what == "blocks":
+            time.sleep(3600)
+        elif self.what == "floods":
+            held = []
+            while True:
+                held.append(bytearray(64 * 1024 * 1024))
+        elif self.what == "asks":
+            from airflow.sdk import Variable
+
+            yield TriggerEvent(Variable.get("word"))
+        elif self.what == "asks in a thread":
+            from airflow.sdk import Variable
+            from asgiref.sync import sync_to_async
+
+            yield TriggerEvent(await sync_to_async(Variable.get)("word"))
+        elif self.what == "looks":
+            names = sorted(name for name in os.environ if "SECRET" in name or "TOKEN" in name)
+            yield TriggerEvent({"environment": names, "uid": os.getuid()})
+        elif self.what == "unstorable":
+            yield TriggerEvent(object())
+        elif self.what == "waits":
+            await asyncio.sleep(3600)
+
+    async def on_kill(self) -> None:
+        self.log.info("was killed by a person")
+        Path(os.environ["HOME"], "killed").write_text("yes")
+
+
+class Watches(BaseEventTrigger):
+    """Fires twice and goes on."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "own_triggers.Watches", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        for number in range(2):
+            yield TriggerEvent({"number": number})
+        await asyncio.sleep(3600)

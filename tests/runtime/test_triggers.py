@@ -1,0 +1,149 @@
+"""Triggers in a real agent with Airflow's own trigger runner: what they say, and whom a bad one hurts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taskwire.workload import Workload
+from tests.support.agent_process import AgentProcess, Works
+from tests.support.fake_gateway import FakeGateway
+
+DOES = "own_triggers.Does"
+
+
+def _does(works: Works, what: str, **more: Any) -> Workload:
+    return works.trigger(classpath=DOES, kwargs={"what": what, "seconds": 0.0, **more})
+
+
+def _said(gateway: FakeGateway, work: Workload, seconds: float = 60.0) -> tuple[str, dict[str, Any]]:
+    gateway.finished(work, seconds)
+    (operation,) = gateway.told[work.id, work.epoch].operations
+    return operation.kind, operation.body
+
+
+def test_an_event_is_told_with_its_payload_as_the_sdk_encodes_it(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    plain, dated = _does(works, "event", value={"found": [1, "a"]}), _does(works, "instant")
+    gateway.give(plain, dated)
+    assert _said(gateway, plain) == ("trigger_event", {"payload": {"found": [1, "a"]}})
+    kind, body = _said(gateway, dated)
+    at = body["payload"]["at"]
+    assert (kind, at["__classname__"], at["__data__"]["timestamp"]) == (
+        "trigger_event",
+        "datetime.datetime",
+        1767312000.0,
+    )
+    assert body["payload"]["words"] == ["a", 1, None]
+
+
+def test_its_lines_are_in_the_log_of_its_task(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    one, other = _does(works, "event", seconds=2.0), _does(works, "skips", seconds=2.0)
+    gateway.give(one, other)
+    gateway.finished(one)
+    gateway.finished(other)
+    assert gateway.until_logged(one, "does event")
+    assert gateway.until_logged(other, "does skips")
+    assert not any("does skips" in str(event.get("event")) for event in gateway.log_events(one))
+
+
+def test_triggers_end_their_tasks_themselves(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
+    good, bad, skips = (_does(works, what) for what in ("succeeds", "fails", "skips"))
+    gateway.give(good, bad, skips)
+    ended = {"ends": "success", "xcoms": {"return_value": {"n": 3}}}
+    assert _said(gateway, good) == ("trigger_event", ended)
+    assert _said(gateway, bad)[1]["ends"] == "failed"
+    assert _said(gateway, skips)[1]["ends"] == "skipped"
+
+
+def test_one_that_raises_says_why(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
+    raising, silent, absent, strange = (
+        _does(works, "raises"),
+        _does(works, "ends silently"),
+        works.trigger(classpath="own_triggers.Nowhere"),
+        _does(works, "unstorable"),
+    )
+    wrong = works.trigger(classpath=DOES, kwargs={"wrong": 1})
+    gateway.give(raising, silent, absent, strange, wrong)
+    kind, body = _said(gateway, raising)
+    assert (kind, body["error"]) == ("trigger_failed", "Trigger failure")
+    assert "ValueError: this trigger is bad" in "".join(body["traceback"])
+    assert _said(gateway, silent)[0] == "trigger_failed"
+    assert "Nowhere" in "".join(_said(gateway, absent)[1]["traceback"])
+    assert "wrong" in "".join(_said(gateway, wrong)[1]["traceback"])
+    assert _said(gateway, strange)[0] == "trigger_failed"
+
+
+def test_it_asks_with_the_right_of_the_task_that_waits(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    gateway.answers["GET", "variables/word"] = (200, {"key": "word", "value": "heard"})
+    direct, threaded, other = (
+        _does(works, "asks"),
+        _does(works, "asks in a thread"),
+        _does(works, "event", seconds=1.0),
+    )
+    gateway.give(other, direct, threaded)
+    assert _said(gateway, direct) == ("trigger_event", {"payload": "heard"})
+    assert _said(gateway, threaded) == ("trigger_event", {"payload": "heard"})
+    tokens = [token for _, path, _, token, _ in gateway.asked if path == "variables/word"]
+    assert sorted(tokens) == sorted(f"token-of-{work.id}" for work in (direct, threaded))
+
+
+def test_it_has_no_credential(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
+    work = _does(works, "looks")
+    gateway.give(work)
+    assert _said(gateway, work)[1]["payload"]["environment"] == []
+
+
+def test_one_that_ends_the_process_fails_alone_with_the_reason(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    good = [_does(works, "event", seconds=8.0, value=number) for number in range(3)]
+    bad, leaving = _does(works, "exits"), _does(works, "leaves")
+    gateway.give(*good[:2], bad, leaving, good[2])
+    kind, body = _said(gateway, bad, 120.0)
+    assert kind == "trigger_failed"
+    assert "exit code 7" in "".join(body["traceback"])
+    assert _said(gateway, leaving, 120.0)[0] == "trigger_failed"
+    for number, work in enumerate(good):
+        assert _said(gateway, work, 120.0) == ("trigger_event", {"payload": number})
+
+
+def test_one_that_is_stopped_by_a_person_hears_it_and_one_that_moved_does_not(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    killed, moved = _does(works, "waits"), _does(works, "waits")
+    gateway.give(killed, moved)
+    gateway.until_logged(killed, "does waits")
+    gateway.until_logged(moved, "does waits")
+    gateway.stop += [(killed.id, 1, "gone: cleared"), (moved.id, 1, "moved: another agent has it")]
+
+    _until_let_go(gateway, killed, moved)
+    gateway.stop.clear()
+    assert gateway.until_logged(killed, "the trigger is stopped")
+    assert not gateway.told.get((moved.id, 1))
+
+
+def test_a_watcher_fires_again_and_again(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
+    work = works.trigger(classpath="own_triggers.Watches", watches=True, assets={"a": "file:///a"})
+    gateway.give(work)
+    gateway.until(lambda: len(gateway.operations(work, "trigger_event")) == 2, "two events")
+    payloads = [body["payload"] for body in gateway.operations(work, "trigger_event")]
+    assert payloads == [{"number": 0}, {"number": 1}]
+    gateway.stop.append((work.id, 1, "gone: nobody watches"))
+    _until_let_go(gateway, work)
+    gateway.stop.clear()
+
+
+def _until_let_go(gateway: FakeGateway, *works: Workload) -> None:
+    """Told by a beat that began after now."""
+    begun = len(gateway.trigger_beats)
+
+    def left() -> bool:
+        held = {id for beat in gateway.trigger_beats[-1:] for _, id, _ in beat.held}
+        return len(gateway.trigger_beats) > begun and not held & {work.id for work in works}
+
+    gateway.until(left, "triggers to be let go")
