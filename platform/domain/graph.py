@@ -183,6 +183,17 @@ def total_priority_weights(spec: DagSpec) -> list[int]:
     return totals
 
 
+def closure_masks(spec: DagSpec) -> tuple[dict[int, int], dict[int, int]]:
+    """Bit masks of all positions below each position, and of all above it, itself excluded.
+
+    Raises `CycleFound`, `EdgeUnknown`."""
+    index = {task.task_id: position for position, task in enumerate(spec.tasks)}
+    order = topological_order(spec.tasks)
+    downstream = {task.task_id: task.downstream for task in spec.tasks}
+    below = _closures(reversed(order), index, downstream, wanted=True)
+    return below, _closures(order, index, upstream_map(spec.tasks), wanted=True)
+
+
 def _closures(
     order: Iterable[str], index: Mapping[str, int], neighbours: Mapping[str, Sequence[str]], *, wanted: bool
 ) -> dict[int, int]:

@@ -1,6 +1,6 @@
 """How many instances a mapped task expands into.
 
-Called by `scheduler/promote.py` when the XComs a mapped task waits for may all be known.
+Called by `scheduler/expand.py` when the XComs a mapped task waits for may all be known.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ class ExpandInputInvalid(ValueError):
     """The expand input is not a tree that `taskwire.dagspec.ExpandInput` describes."""
 
 
-def length(expand: ExpandInput, xcom_lengths: Mapping[tuple[str, str], int | None]) -> int | None:
+def length(expand: ExpandInput, xcom_lengths: Mapping[str, int | None]) -> int | None:
     """Number of instances, or `None` while a length it depends on is unknown.
 
-    `xcom_lengths` maps (task id, XCom key) to the length of the pushed value; a missing or `None` entry is
-    not known yet. One unknown length leaves the whole unknown, even beside a zero, as in Airflow
-    (`models/expandinput.py`, `serialization/definitions/xcom_arg.py`). Raises `ExpandInputInvalid`.
+    `xcom_lengths` maps a task id to the length of the value it returned; a missing or `None` entry is not known
+    yet. As in Airflow, the key that the input names does not matter: only returned values are measured. One
+    unknown length leaves the whole unknown, even beside a zero, as in Airflow (`models/expandinput.py`,
+    `serialization/definitions/xcom_arg.py`). Raises `ExpandInputInvalid`.
     """
     kind = expand.kind
     if kind == "xcom":
         if expand.task_id is None:
             raise ExpandInputInvalid("an expand input of kind 'xcom' names no task_id")
-        return xcom_lengths.get((expand.task_id, expand.key))
+        return xcom_lengths.get(expand.task_id)
     if expand.length is not None and kind in ("literal", "list"):
         return expand.length
     if kind == "literal":
@@ -50,11 +51,11 @@ def length(expand: ExpandInput, xcom_lengths: Mapping[tuple[str, str], int | Non
     return max(known) if expand.fill else min(known)
 
 
-def xcom_sources(expand: ExpandInput) -> set[tuple[str, str]]:
-    """Every (task id, XCom key) whose length `length` asks for."""
-    found: set[tuple[str, str]] = set()
+def xcom_sources(expand: ExpandInput) -> set[str]:
+    """Every task whose returned value's length `length` asks for."""
+    found: set[str] = set()
     if expand.kind == "xcom" and expand.task_id is not None:
-        found.add((expand.task_id, expand.key))
+        found.add(expand.task_id)
     if expand.kind != "list" or expand.length is None:
         for child in expand.children:
             found |= xcom_sources(child)

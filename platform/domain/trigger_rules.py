@@ -160,18 +160,20 @@ def decide(
     map_index: int = -1,
     indirect_setups: UpstreamCounts | None = None,
     scope_pending: int = 0,
+    has_upstream: bool | None = None,
 ) -> Decision:
     """What the task does now: run, wait, or end without running.
 
     `map_index` is the waiting instance's own (-1: not mapped). `indirect_setups` counts the setup tasks
     above the task that are not its direct upstreams: all must succeed before it runs, whatever its rule.
     `scope_pending` is how many tasks between a teardown and its setups are not done. A teardown ignores the
-    first, everything else the second. Raises `RuleUnknown`.
+    first, everything else the second. `has_upstream` says whether there is an upstream at all, when none of
+    its instances are looked at (`domain.readings.span`). Raises `RuleUnknown`.
     """
     if rule not in RULE_CODES:
         raise RuleUnknown(f"trigger rule {rule!r} is unknown; use one of {', '.join(sorted(RULE_CODES))}")
     # Airflow looks at nothing, not even setups, when there is no upstream or the rule is `always`.
-    if counts.total == 0 or rule == "always":
+    if not (counts.total > 0 if has_upstream is None else has_upstream) or rule == "always":
         return Decision.RUN
     above: Decision | None = None
     setups_met = True

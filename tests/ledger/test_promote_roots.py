@@ -16,7 +16,8 @@ TASKS = [
     specs.task("below"),
     specs.task("always", trigger_rule="always"),
     specs.task("empty", is_empty=True),
-    specs.task("mapped", is_mapped=True, expand={"kind": "literal", "length": 2}),
+    specs.task("mapped", is_mapped=True, expand={"kind": "literal", "length": 0}),
+    specs.task("known", is_mapped=True, expand={"kind": "literal", "length": 2}),
 ]
 
 
@@ -26,6 +27,7 @@ def test_roots_are_scheduled_empty_ones_end_and_mapped_ones_ask_to_be_expanded(t
     rows = dict(it.execute("promote_roots", runs=[it.run.id], now=utc_now()))
     named = {task: rows[it.row(task).id] for task in ("root", "always", "empty", "mapped")}
     assert named == {"root": "scheduled", "always": "scheduled", "empty": "success", "mapped": None}
+    assert {rows[it.row("known", n).id] for n in range(2)} == {"scheduled"}
     assert it.states()["below"] is None
     assert it.row("root").try_number == 1
 

@@ -113,7 +113,9 @@ AT_REST: dict[str, str] = {
     "no instance of a running run waits for what has happened": """
         SELECT ti.run_id, ti.task_id FROM task_instance ti
         JOIN dag_run r ON r.id = ti.dag_run_id AND r.state = 'running'
-        WHERE ti.state IS NULL AND ti.held_reason IS NULL AND app.decide(ti.trigger_rule, ti.upstream_total, ti.upstream_success,
+        JOIN dag_task t ON t.dag_version_id = ti.dag_version_id AND t.task_index = ti.task_index
+        WHERE ti.state IS NULL AND ti.held_reason IS NULL AND t.readings IS NULL AND app.decide(
+          ti.trigger_rule, ti.upstream_total, ti.upstream_success,
           ti.upstream_failed, ti.upstream_upstream_failed, ti.upstream_skipped, ti.upstream_removed,
           ti.upstream_setup_total, ti.upstream_setup_success, ti.upstream_setup_skipped, ti.map_index) <> 0""",
 }

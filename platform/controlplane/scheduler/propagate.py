@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from controlplane.ledger import transitions
+from controlplane.ledger.endings import end_deadlocked
 from controlplane.ledger.past import ask_past, waiters
 from controlplane.ledger.transitions import RunOver, Woken
 from controlplane.ledger.weighing import weigh_tasks
@@ -20,12 +21,16 @@ def propagate(*, ended: Sequence[UUID], now: datetime, using: str) -> list[RunOv
     as many passes as the graph is deep.
     """
     over: list[UUID] = []
+    lacking: set[UUID] = set()
     pending = list(ended)
     while pending:
         woken = transitions.propagate_ends(ids=pending, now=now, using=using)
         over += woken.runs_over
+        lacking.update(woken.lacking)
         ended_too = weigh(changed=pending, now=now, using=using) if woken.is_read else []
         pending = settle(woken, now=now, using=using, of=pending) + ended_too
+    if lacking:
+        over += end_deadlocked(runs=sorted(lacking), using=using)
     return transitions.finish_runs(runs=over, now=now, using=using) if over else []
 
 

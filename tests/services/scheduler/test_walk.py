@@ -168,8 +168,8 @@ def test_mapping_over_something_unmappable_fails_with_a_reason(tenant: Tenant) -
     walk = walk_for(tenant)
     run = walk.trigger("mapping")
     walk.run_all()
-    assert walk.states(run) == {"list": "success", "each": "failed"}
-    assert "list[return_value]" in (walk.instance(run, "each").note or "")
+    assert walk.states(run) == {"list": "success", "each": "upstream_failed"}
+    assert "list returned no list or dict" in (walk.instance(run, "each").note or "")
 
 
 def test_empty_operators_end_without_a_worker(tenant: Tenant) -> None:

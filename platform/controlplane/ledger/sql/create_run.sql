@@ -40,7 +40,7 @@ WITH said AS MATERIALIZED (
     SELECT * FROM dag_task d
     WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_version_id = run.dag_version_id
       AND app.has_task(run.run_type, run.logical_date, d.start_date, d.end_date) OFFSET 0) t
-  -- What the file says the length of is expanded at once, as in Airflow; -1 while it is not.
+  -- What the file says the length of is expanded at once, as in Airflow, and -1 stands for what is not yet.
   CROSS JOIN LATERAL generate_series(
     CASE WHEN 0 = ANY(t.known_lengths) OR t.known_lengths IS NULL THEN -1 ELSE 0 END,
     CASE WHEN 0 = ANY(t.known_lengths) OR t.known_lengths IS NULL THEN -1 ELSE t.first_count - 1 END) AS m(map_index)
