@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from api.v2.dag_runs.shape import seconds_between
 from api.v2.version_facts import TaskFacts, VersionFacts, facts_of
@@ -17,9 +18,14 @@ def instance_responses(rows: Sequence[TaskInstance]) -> list[dict[str, Any]]:
 
     `row.dag_run` must be loaded.
     """
-    facts = facts_of(row.dag_version_id for row in rows)
+    facts = facts_of(version_of(row) for row in rows)
     rendered = dict(RenderedField.objects.filter(id__in=[row.id for row in rows]).values_list("id", "fields"))
-    return [_instance(row, facts.get(row.dag_version_id), rendered.get(row.id, {})) for row in rows]
+    return [_instance(row, facts.get(version_of(row)), rendered.get(row.id, {})) for row in rows]
+
+
+def version_of(row: TaskInstance) -> UUID:
+    """The version that its newest try ran, or that it will run."""
+    return row.ran_version_id or row.dag_version_id
 
 
 def current_try_response(row: TaskInstance, facts: VersionFacts | None) -> dict[str, Any]:

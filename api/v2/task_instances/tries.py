@@ -7,7 +7,7 @@ from typing import Any
 from api.v2.operation import Call, operation
 from api.v2.refusals import not_found
 from api.v2.task_instances.search import all_instances
-from api.v2.task_instances.shape import current_try_response, past_try_response
+from api.v2.task_instances.shape import current_try_response, past_try_response, version_of
 from api.v2.version_facts import facts_of
 from controlplane.ledger.models.task_try import TaskTry
 
@@ -56,9 +56,9 @@ def _tries(dag_id: str, dag_run_id: str, task_id: str, map_index: int) -> list[d
     ended = TaskTry.objects.filter(task_instance_id=instance.id).order_by("try_number", "epoch")
     # A try that was rescheduled or deferred has a row for each of its parts: the last one tells how it ended.
     past = list({row.try_number: row for row in ended}.values())
-    facts = facts_of([instance.dag_version_id, *(row.dag_version_id for row in past)])
+    facts = facts_of([version_of(instance), *(row.dag_version_id for row in past)])
     found = [past_try_response(row, instance, facts.get(row.dag_version_id)) for row in past]
     # Between two tries the instance still shows the one that ended, which is a row of its own already.
     if instance.state != "up_for_retry" and instance.try_number not in {row.try_number for row in past}:
-        found.append(current_try_response(instance, facts.get(instance.dag_version_id)))
+        found.append(current_try_response(instance, facts.get(version_of(instance))))
     return found
