@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from api.portal.alerts.views import CallbackLog, Callbacks, Deadlines
 from api.portal.people.views import Me, SignIn, SignUp, Tenants
 from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Status, Tokens
 
@@ -18,6 +19,9 @@ urlpatterns = [
     path("tenants/<slug:slug>/tokens/<uuid:token_id>", OneToken.as_view()),
     path("tenants/<slug:slug>/runtimes", Runtimes.as_view()),
     path("tenants/<slug:slug>/runtimes/<uuid:runtime_id>", OneRuntime.as_view()),
+    path("tenants/<slug:slug>/callbacks", Callbacks.as_view()),
+    path("tenants/<slug:slug>/callbacks/<uuid:callback_id>/log", CallbackLog.as_view()),
+    path("tenants/<slug:slug>/deadlines", Deadlines.as_view()),
     path("", include("api.portal.bundle_urls")),
     path(
         "schema",

@@ -11,10 +11,10 @@ from api.agent import wiring
 from controlplane.alerts import deadlines
 from controlplane.executors.local import LocalExecutor
 from controlplane.foundation.clock import utc_now
+from controlplane.foundation.db import execute
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.deadline import Deadline
 from controlplane.ledger.models.work_item import WorkItem
-from controlplane.ledger.transitions import add_items
 from controlplane.scheduler.work import work_for
 from controlplane.secrets import variables
 from tenants.models.tenant import Tenant
@@ -174,8 +174,7 @@ def test_a_cleared_run_counts_anew_from_where_it_was_queued_and_only_what_is_not
     assert [kind for kind, _ in Desk(walk).kinds()] == ["deadline"], "the fixed one is long past"
     later = run.queued_at + timedelta(minutes=30)
     with tenant_scope(tenant.id):
-        DagRun.objects.update(queued_at=later)
-        add_items(items=[("watch", run.id, utc_now())])
+        execute("ledger/sql/requeue_runs.sql", runs=[run.id], now=later)
     schedule(walk)
     moved = deadline(tenant, number=0)
     assert (moved.id, moved.due_at) == (first.id, later + timedelta(hours=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from controlplane.execution import logs
@@ -41,3 +43,12 @@ def test_a_rescheduled_attempt_writes_behind_the_first_and_a_retry_into_a_log_of
     assert third.task is not None
     assert third.task.log_key != first.task.log_key
     assert third.task.log_offset == 0
+
+
+def test_a_callbacks_log_is_storable_and_no_tasks() -> None:
+    names = {"tenant_id": uuid4(), "dag_id": "d", "run_id": "manual__2026-01-01T00:00:00+00:00"}
+    callback = uuid4()
+    key = logs.callback_log_key(**names, callback_id=callback, claim=2)
+    assert logs.append(key=key, offset=0, data=b"x\n") == 2
+    like_it = logs.log_key(**names, task_id=f"~callback~{callback}", map_index=-1, try_number=2)
+    assert like_it != key, "no task can be called so that its log is this one"
