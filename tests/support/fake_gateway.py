@@ -267,7 +267,7 @@ class FakeGateway:
         if any(operation.kind in self.invalid for operation in report.operations):
             return refuse("invalid")
         told.operations.extend(report.operations)
-        ended = {"parsed", "built", "handed_back", "callback_done"}
+        ended = {"parsed", "built", "timetabled", "handed_back", "callback_done"}
         if known.trigger is None or known.trigger.ti is not None:
             ended |= {"trigger_event", "trigger_failed", "trigger_released"}
         if state is None and any(op.kind in ended for op in report.operations):

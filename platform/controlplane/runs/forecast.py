@@ -82,13 +82,13 @@ def run_told(info: RunInfo) -> NextRun:
     """As planning takes it. Raises `ValueError`."""
     interval = None
     if info.interval is not None:
-        interval = Interval(_instant(info.interval.start), _instant(info.interval.end))
+        interval = Interval(instant_told(info.interval.start), instant_told(info.interval.end))
     return NextRun(
         logical_date=interval.start if interval else None,
         interval=interval,
-        run_after=_instant(info.run_after),
+        run_after=instant_told(info.run_after),
         partition_key=info.partition_key,
-        partition_date=None if info.partition_date is None else _instant(info.partition_date),
+        partition_date=None if info.partition_date is None else instant_told(info.partition_date),
         run_id=info.run_id,
     )
 
@@ -109,14 +109,11 @@ def ask_runtime(*, dags: dict[UUID, str], now: datetime, using: str) -> None:
 
 def store_forecast(
     *, dag: UUID, epoch: int, report: TimetableReport, now: datetime, using: str = "default"
-) -> bool:
-    """Keep what the runtime told; False when a newer order is under way. The caller plans the DAG then.
-
-    Raises `TimetableInvalid` when the answer makes no sense.
-    """
+) -> TimetableForecast | None:
+    """Keep what the runtime told, or why it makes no sense; None when a newer order is under way."""
     row = TimetableForecast.objects.using(using).select_for_update().filter(dag_id=dag).first()
     if row is None or row.epoch != epoch:
-        return False
+        return None
     problem = None
     if report.failure is not None:
         problem = f"{report.failure.message}\n\n{report.failure.stacktrace}"[:20_000].replace("\0", "")
@@ -126,7 +123,7 @@ def store_forecast(
     row.runs = [] if problem else msgspec.to_builtins(report.runs)
     row.is_over, row.problem = report.over and not problem, problem
     row.save(using=using, update_fields=["answered_at", "runs", "is_over", "problem"])
-    return True
+    return row
 
 
 def _nonsense(runs: list[RunInfo]) -> str | None:
@@ -148,7 +145,8 @@ def _nonsense(runs: list[RunInfo]) -> str | None:
     return None
 
 
-def _instant(text: str) -> datetime:
+def instant_told(text: str) -> datetime:
+    """In UTC. Raises `ValueError`."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise TimetableInvalid(f"{text} has no time zone")

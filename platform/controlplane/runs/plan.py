@@ -38,7 +38,7 @@ ASK_AGAIN_SECONDS = 300.0
 
 
 @dataclass(slots=True)
-class _Plan:
+class Plan:
     """One DAG while it is planned."""
 
     id: UUID
@@ -75,7 +75,7 @@ def plan_next(*, dags: Sequence[UUID], now: datetime, using: str = "default") ->
     if not dags:
         return
     execute("runs/sql/lock_dags.sql", using=using, dags=list(dags))
-    plans = _read(dags, using)
+    plans = read_plans(dags=dags, using=using)
     kept: dict[UUID, tuple[NextRun | None, datetime | None]] = dict.fromkeys(dags, (None, None))
     asks: dict[UUID, str] = {}
     for plan in plans:
@@ -97,7 +97,7 @@ def plan_due(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
         return []
     locked = [row[0] for row in execute("runs/sql/lock_dags.sql", using=using, dags=list(dags))]
     drop_plans(dags=locked, now=now, using=using)
-    plans = _read(locked, using)
+    plans = read_plans(dags=locked, using=using)
     kept: dict[UUID, tuple[NextRun | None, datetime | None]] = {}
     asks: dict[UUID, str] = {}
     started: set[UUID] = set()
@@ -132,7 +132,7 @@ def plan_due(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
     return sorted(started)
 
 
-def _due(plan: _Plan, room: int, now: datetime) -> tuple[NextRun | Ask | None, list[NextRun]]:
+def _due(plan: Plan, room: int, now: datetime) -> tuple[NextRun | Ask | None, list[NextRun]]:
     """What comes next, and what is due before it: no more than there is room for, as in Airflow."""
     due: list[NextRun] = []
     found = plan.next(now)
@@ -143,7 +143,7 @@ def _due(plan: _Plan, room: int, now: datetime) -> tuple[NextRun | Ask | None, l
     return found, due
 
 
-def _new_run(plan: _Plan, found: NextRun) -> NewRun:
+def _new_run(plan: Plan, found: NextRun) -> NewRun:
     # As in Airflow, a run of a partition is named after it too, and never the same twice.
     suffix = f"__{found.partition_key}__{random_suffix()}" if found.partition_key is not None else ""
     wanted = run_id_for(
@@ -171,7 +171,7 @@ def _new_run(plan: _Plan, found: NextRun) -> NewRun:
 
 
 def _asked(
-    plan: _Plan, ask: Ask, asks: dict[UUID, str], now: datetime
+    plan: Plan, ask: Ask, asks: dict[UUID, str], now: datetime
 ) -> tuple[NextRun | None, datetime | None]:
     """The answer plans the DAG; a timetable that failed is asked again later."""
     if ask.at_once:
@@ -180,9 +180,10 @@ def _asked(
     return None, now + timedelta(seconds=ASK_AGAIN_SECONDS)
 
 
-def _read(dags: Sequence[UUID], using: str) -> list[_Plan]:
+def read_plans(*, dags: Sequence[UUID], using: str, paused: bool = False) -> list[Plan]:
+    """What planning needs of these DAGs: those that run at all, or with `paused` those that could."""
     plans = []
-    for row in execute("runs/sql/read_plans.sql", using=using, dags=list(dags)):
+    for row in execute("runs/sql/read_plans.sql", using=using, dags=list(dags), paused=paused):
         try:
             schedule = msgspec.convert(row[2], Schedule)
             forecast = None if row[11] is None else msgspec.convert(row[11], Forecast)
@@ -194,7 +195,7 @@ def _read(dags: Sequence[UUID], using: str) -> list[_Plan]:
             continue  # no deployed bundle: nothing could run
         last = None if row[8] is None else Interval(row[8], row[9])
         plans.append(
-            _Plan(
+            Plan(
                 id=row[0],
                 dag_id=row[1],
                 schedule=schedule,

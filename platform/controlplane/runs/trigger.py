@@ -19,6 +19,7 @@ from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.transitions import NewRun, add_items, create_run
+from controlplane.runs.forecast import ask_runtime
 from controlplane.runs.params import check_params
 from domain.ids import RunIdInvalid, check_run_id, random_suffix, run_id_for
 from domain.params import ParamsInvalid
@@ -101,6 +102,7 @@ def trigger_run(
         run_type=run_type, run_after=run_after, logical_date=logical_date, suffix=suffix
     )
     _check(wanted, run_type, conf, spec)
+    awaits_interval = interval is None and logical_date is not None and spec.timetable.kind == "custom"
     row = insert_run(
         dag=dag,
         version=version,
@@ -114,6 +116,7 @@ def trigger_run(
         triggered_by=triggered_by,
         user=user,
         partition_key=partition_key,
+        awaits_interval=awaits_interval,
         now=now,
         using=using,
     )
@@ -121,6 +124,9 @@ def trigger_run(
         if DagRun.objects.using(using).filter(dag_id=dag_id, run_id=wanted).exists():
             raise RunExists(f"DAG {dag_id!r} has a run {wanted!r} already.")
         raise LogicalDateTaken(f"DAG {dag_id!r} has a run with logical date {logical_date} already.")
+    if awaits_interval:
+        # The tenant's own timetable infers it, in the tenant's runtime: the run begins when it has told.
+        ask_runtime(dags={dag.id: version.content_hash}, now=now, using=using)
     add_items(items=[("start_runs", dag.id, max(run_after, now))], using=using)
     notify("work", str(current_tenant(using=using)), using=using)
     return DagRun.objects.using(using).get(id=row)
@@ -151,6 +157,7 @@ def insert_run(
     partition_key: str | None,
     now: datetime,
     using: str,
+    awaits_interval: bool = False,
 ) -> UUID | None:
     """The rows of one run, pinned to the DAG version and to the bundle that is deployed now."""
     if dag.bundle_version is None:
@@ -172,6 +179,7 @@ def insert_run(
         dag_version=version.id,
         bundle_version=dag.bundle_version.id,
         runtime_digest=runtime.digest if runtime else "",
+        awaits_interval=awaits_interval,
     )
     row = create_run(run=run, now=now, using=using)
     transaction.on_commit(lambda: crashpoint("runs.create.after_commit"), using=using)

@@ -3,7 +3,8 @@
 -- Locks: none. Index: dag_run_logical_date_uk, dag_run_partition, dag_run_waiting, dag_run_backfilling.
 -- Bound: the DAGs given times their max_active_runs.
 -- Rows out: (row id, dag_id, schedule, version, bundle version, runtime, content hash, free places,
--- last start, last end, last run_after, forecast). A DAG that is paused, stale or unknown is not among them.
+-- last start, last end, last run_after, forecast). A DAG that is paused (unless asked for), stale or unknown is
+-- not among them.
 SELECT d.id, d.dag_id, d.schedule, d.current_version_id, d.bundle_version_id, coalesce(rt.digest, ''),
   v.content_hash,
   d.max_active_runs - d.active_runs
@@ -36,5 +37,5 @@ LEFT JOIN LATERAL (
   WHERE f.tenant_id = d.tenant_id AND f.dag_id = d.id AND d.schedule->'timetable'->>'kind' = 'custom'
   OFFSET 0) f ON true
 WHERE d.tenant_id = (SELECT app.tenant()) AND d.id = ANY(%(dags)s::uuid[])
-  AND NOT d.is_paused AND NOT d.is_stale AND d.schedule IS NOT NULL
+  AND (NOT d.is_paused OR %(paused)s::bool) AND NOT d.is_stale AND d.schedule IS NOT NULL
 ORDER BY d.id
