@@ -9,7 +9,20 @@ from pathlib import Path
 from types import ModuleType
 
 # In the order of the help. Each is a module of launcher.commands; its docstring's first line is its help.
-COMMANDS = ("demo", "up", "down", "status", "doctor", "test", "bench", "prepare-database", "lock", "version")
+COMMANDS = (
+    "demo",
+    "up",
+    "down",
+    "status",
+    "validate",
+    "dags",
+    "doctor",
+    "test",
+    "bench",
+    "prepare-database",
+    "lock",
+    "version",
+)
 # Started by other commands only.
 _INNER_COMMANDS = ("supervise",)
 

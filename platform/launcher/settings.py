@@ -49,6 +49,12 @@ VARIABLES = (
         "launcher, control plane",
     ),
     Variable(
+        "AERODROME_TOKEN",
+        "none",
+        "`./aerodrome validate --against` asks a tenant's API with it.",
+        "launcher",
+    ),
+    Variable(
         "AERODROME_DATABASE_URL",
         "the embedded Postgres",
         "The application's connection: `postgresql://user:password@host:port/name?…`, a role that is neither "

@@ -1,0 +1,1 @@
+"""A DAG run on its author's machine: no stack, no jail, nothing left behind."""
