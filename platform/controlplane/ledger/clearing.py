@@ -77,9 +77,17 @@ def mark_runs(*, runs: Sequence[UUID], state: str, now: datetime, using: str = "
     return sorted({row[2] for row in rows if row[1] == "running" and row[2] is not None})
 
 
-def recount(*, runs: Sequence[UUID], telling: Sequence[UUID] = (), using: str = "default") -> None:
+def recount(
+    *, runs: Sequence[UUID], telling: Sequence[UUID] = (), by_hand: bool = False, using: str = "default"
+) -> None:
     """These runs count their instances anew; those of `telling` are told again by the caller."""
-    execute("ledger/sql/recount_runs.sql", using=using, runs=list(runs), telling=list(telling))
+    execute(
+        "ledger/sql/recount_runs.sql",
+        using=using,
+        runs=list(runs),
+        telling=list(telling),
+        by_hand=by_hand,
+    )
 
 
 def rearm(*, runs: Sequence[UUID], using: str) -> tuple[list[UUID], list[UUID]]:
@@ -96,7 +104,7 @@ def settle(
 
     `start`: DAGs whose queued runs may start.
     """
-    recount(runs=[run.id for run in runs], using=using)
+    recount(runs=[run.id for run in runs], by_hand=True, using=using)
     items: list[tuple[str, UUID | None, datetime]] = [("revive", run.id, now) for run in runs]
     items += [("past", run.id, now) for run in runs if run.awaited]
     items += [("start_runs", dag, now) for dag in start]

@@ -6,7 +6,7 @@ WITH before AS MATERIALIZED (
   WHERE r.tenant_id = (SELECT app.tenant()) AND r.id = ANY(%(runs)s::uuid[]) AND r.state <> %(state)s::text
 ), marked AS (
   UPDATE dag_run r
-  SET state = %(state)s::text, epoch = r.epoch + 1, fails_by = NULL,
+  SET state = %(state)s::text, fails_by = NULL,
       queued_at = CASE WHEN %(state)s::text = 'queued' THEN %(now)s::timestamptz ELSE r.queued_at END,
       start_date = CASE WHEN %(state)s::text = 'queued' THEN NULL ELSE r.start_date END,
       end_date = CASE WHEN %(state)s::text = 'queued' THEN NULL

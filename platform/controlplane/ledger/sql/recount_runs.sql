@@ -1,7 +1,10 @@
 -- Purpose: the counters of runs changed by hand, from their instances: over and told (no `finished` item waits)
 -- counts, everything else is unfinished, and so is what will be told again (`telling`, from rearm_runs.sql).
+-- `by_hand`: the runs were changed just now, so that who starts them revives them (start_runs.sql).
 -- Locks: the runs, held already. Index: task_instance_place; work_item_tenant, once. Bound: the instances of the runs.
-UPDATE dag_run r SET unfinished = c.unfinished, failed_leaves = c.failed_leaves
+UPDATE dag_run r
+SET unfinished = c.unfinished, failed_leaves = c.failed_leaves,
+    epoch = r.epoch + CASE WHEN %(by_hand)s::bool THEN 1 ELSE 0 END
 FROM (
   SELECT one.id,
     count(ti.id) FILTER (WHERE NOT ti.over)::int AS unfinished,
