@@ -6,6 +6,9 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from api.portal.alerts.views import CallbackLog, Callbacks, Deadlines
+from api.portal.backfills.views import Backfills, OneBackfill, Preview
+from api.portal.dags.views import DueRuns, Resume
+from api.portal.findings.views import Findings
 from api.portal.people.views import Me, SignIn, SignUp, Tenants
 from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Status, Tokens
 
@@ -22,6 +25,12 @@ urlpatterns = [
     path("tenants/<slug:slug>/callbacks", Callbacks.as_view()),
     path("tenants/<slug:slug>/callbacks/<uuid:callback_id>/log", CallbackLog.as_view()),
     path("tenants/<slug:slug>/deadlines", Deadlines.as_view()),
+    path("tenants/<slug:slug>/findings", Findings.as_view()),
+    path("tenants/<slug:slug>/backfills", Backfills.as_view()),
+    path("tenants/<slug:slug>/backfills/preview", Preview.as_view()),
+    path("tenants/<slug:slug>/backfills/<int:number>", OneBackfill.as_view()),
+    path("tenants/<slug:slug>/dags/<str:dag_id>/due-runs", DueRuns.as_view()),
+    path("tenants/<slug:slug>/dags/<str:dag_id>/resume", Resume.as_view()),
     path("", include("api.portal.bundle_urls")),
     path(
         "schema",
