@@ -1,0 +1,1 @@
+"""Backfills, beyond what Airflow's API says of them."""

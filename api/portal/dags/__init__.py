@@ -1,0 +1,1 @@
+"""One DAG, beyond what Airflow's API says of it."""
