@@ -13,6 +13,7 @@ from api.execution import (
     dags,
     elsewhere,
     health,
+    hitl,
     task_instances,
     task_lookups,
     variables,
@@ -80,7 +81,7 @@ urlpatterns = [
     ),
     path(
         "hitlDetails/<str:task_instance_id>",
-        routed(GET=elsewhere.unknown, POST=elsewhere.unserved, PATCH=elsewhere.unserved),
+        routed(GET=hitl.read, POST=hitl.ask, PATCH=hitl.update),
     ),
     path("connection-tests/<str:test_id>", routed(PATCH=elsewhere.unserved)),
     path("connection-tests/<str:test_id>/connection", routed(GET=elsewhere.unknown)),

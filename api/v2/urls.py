@@ -18,6 +18,7 @@ from api.v2.dag_runs import views as runs
 from api.v2.dag_versions import views as versions
 from api.v2.dags import views as dags
 from api.v2.event_logs import views as event_logs
+from api.v2.hitl import views as questions
 from api.v2.import_errors import views as import_errors
 from api.v2.logs import views as logs
 from api.v2.monitor import views as monitor
@@ -190,6 +191,15 @@ urlpatterns = [
     path(f"{_TASK}/xcomEntries/<path:xcom_key>", by_method(GET=xcoms.get_xcom_entry)),
     path(_MAPPED, by_method(GET=instances.get_mapped_task_instance, PATCH=mark.patch_task_instance)),
     path(f"{_MAPPED}/dry_run", by_method(PATCH=mark.patch_task_instance_dry_run)),
+    path(
+        f"{_MAPPED}/hitlDetails",
+        by_method(GET=questions.get_hitl_detail, PATCH=questions.update_hitl_detail),
+    ),
+    path(
+        f"{_MAPPED}/hitlDetails/tries/<signed:try_number>",
+        by_method(GET=questions.get_hitl_detail_try_detail),
+    ),
+    path(f"{_RUN}/hitlDetails", by_method(GET=questions.get_hitl_details)),
     path(f"{_MAPPED}/dependencies", by_method(GET=dependencies.get_task_instance_dependencies)),
     path(f"{_MAPPED}/tries", by_method(GET=tries.get_task_instance_tries)),
     path(f"{_MAPPED}/tries/<signed:try_number>", by_method(GET=tries.get_task_instance_try)),

@@ -16,7 +16,7 @@ from controlplane.ledger.models.task_try import TaskTry
 def get_task_instance_tries(call: Call, dag_id: str, dag_run_id: str, task_id: str, **path: int) -> Any:
     """Every try, the oldest first; the running one is the last."""
     map_index = _map_index(call, path)
-    found = _tries(dag_id, dag_run_id, task_id, map_index)
+    found = tries_of(dag_id, dag_run_id, task_id, map_index)
     if not found:
         raise not_found(
             f"The Task Instance with dag_id: `{dag_id}`, run_id: `{dag_run_id}`, task_id: `{task_id}` and "
@@ -31,7 +31,7 @@ def get_task_instance_try(
 ) -> Any:
     """One try."""
     map_index = _map_index(call, path)
-    for found in reversed(_tries(dag_id, dag_run_id, task_id, map_index)):
+    for found in reversed(tries_of(dag_id, dag_run_id, task_id, map_index)):
         if found["try_number"] == try_number:
             return found
     raise not_found(
@@ -47,7 +47,8 @@ def _map_index(call: Call, path: dict[str, int]) -> int:
     return -1 if given is None else given
 
 
-def _tries(dag_id: str, dag_run_id: str, task_id: str, map_index: int) -> list[dict[str, Any]]:
+def tries_of(dag_id: str, dag_run_id: str, task_id: str, map_index: int) -> list[dict[str, Any]]:
+    """Every try of one instance, the oldest first."""
     instance = (
         all_instances().filter(dag_id=dag_id, run_id=dag_run_id, task_id=task_id, map_index=map_index).first()
     )

@@ -1,0 +1,1 @@
+"""What tasks ask people, and the answers (Airflow's "human in the loop")."""
