@@ -40,7 +40,7 @@ def _run(row: DagRun, facts: VersionFacts | None, bundle: str | None) -> dict[st
         "bundle_version": bundle,
         "dag_display_name": facts.dag_display_name if facts else row.dag_id,
         "partition_key": row.partition_key,
-        "partition_date": None,
+        "partition_date": row.partition_date,
     }
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from domain.assets import LONGEST, LONGEST_BYTES, asset_refusal, key_of, leaves
 from domain.graph import CycleFound, EdgeUnknown, topological_order
+from domain.partition_mappers import check as check_mapper
+from domain.partition_windows import PartitionInvalid
 from domain.timetables.evaluate import check
 from domain.timetables.instants import TimetableInvalid
 from domain.trigger_rules import RULE_CODES
@@ -21,6 +24,8 @@ from taskwire.parsing import Finding, ImportFailure
 
 MOST_TASKS = 10_000
 MOST_SPEC_BYTES = 32 * 1024 * 1024
+EXECUTORS = frozenset({"local", "LocalExecutor", "airflow.executors.local_executor.LocalExecutor"})
+"""Names under which tasks may ask for the executor that there is."""
 _MOST_INT = 2**31 - 1
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _decoder = msgspec.json.Decoder(DagSpec)
@@ -58,7 +63,9 @@ def timetable_finding(*, path: str, spec: DagSpec) -> Finding | None:
     """What is wrong with the DAG's schedule: it is stored, and never runs by itself."""
     try:
         check(spec.timetable)
-    except TimetableInvalid as error:
+        for mapper in _mappers(spec):
+            check_mapper(mapper)
+    except (TimetableInvalid, PartitionInvalid) as error:
         return Finding(
             code="AERO-TIMETABLE",
             message=f"DAG {spec.dag_id!r} has no schedule that can be followed: {error}",
@@ -66,6 +73,15 @@ def timetable_finding(*, path: str, spec: DagSpec) -> Finding | None:
             severity="error",
         )
     return None
+
+
+def _mappers(spec: DagSpec) -> list[Any]:
+    told = spec.timetable.partition or {}
+    return [
+        mapper
+        for mapper in (told.get("default_mapper"), *(each.get("mapper") for each in told.get("mappers", ())))
+        if mapper is not None
+    ]
 
 
 def _check_dag(spec: DagSpec) -> None:
@@ -93,7 +109,10 @@ def _check_dag(spec: DagSpec) -> None:
 
 
 def _check_assets(spec: DagSpec) -> None:
-    told = [*leaves(spec.timetable.condition), *(a for task in spec.tasks for a in (*task.inlets, *task.outlets))]
+    told = [
+        *leaves(spec.timetable.condition),
+        *(a for task in spec.tasks for a in (*task.inlets, *task.outlets)),
+    ]
     for each in told:
         if each.get("type") == "asset":
             refusal = asset_refusal(*key_of(each))
@@ -102,7 +121,9 @@ def _check_assets(spec: DagSpec) -> None:
         elif each.get("type") in ("alias", "ref"):
             name = str(each.get("name") or each.get("uri") or "")
             fits = 0 < len(name) <= LONGEST and len(name.encode()) <= LONGEST_BYTES
-            refusal = None if fits else f"the {each['type']} {name[:80]!r} must have 1 to {LONGEST} characters"
+            refusal = (
+                None if fits else f"the {each['type']} {name[:80]!r} must have 1 to {LONGEST} characters"
+            )
         else:
             refusal = None
         if refusal:
@@ -119,6 +140,15 @@ def _check_task(task: TaskSpec) -> None:
             raise DagInvalid(f"task {task.task_id[:80]!r}: its {what} must have 1 to {most} characters")
     if task.trigger_rule not in RULE_CODES:
         raise DagInvalid(f"task {task.task_id!r} has the unknown trigger rule {task.trigger_rule!r}")
+    if task.executor and task.executor not in EXECUTORS:
+        # Airflow's words; its import error names the exception first.
+        raise DagInvalid(
+            f"UnknownExecutorException: Task '{task.task_id}' specifies executor '{task.executor}', which is not "
+            "available. Make sure it is listed in your [core] executors configuration, or update the task's "
+            "executor to use one of the configured executors."
+        )
+    for what, instant in (("start_date", task.start_date), ("end_date", task.end_date)):
+        _check_instant(instant, f"the {what} of task {task.task_id!r}")
     for what, number in (
         ("pool_slots", task.pool_slots),
         ("retries", task.retries),

@@ -13,7 +13,7 @@ def _iso(value: datetime | None) -> str | None:
 
 
 def run_context(row: tuple[Any, ...]) -> dict[str, Any]:
-    """JSON-able. `should_retry` is what the task goes by when it fails. The row's last column: consumed events."""
+    """JSON-able. `should_retry` is what the task goes by when it fails. The row's last two: partition date, consumed events."""
     (
         _, _, dag_id, run_id, _, _, try_number, max_tries, _, _, next_method, next_kwargs, reschedules, start_date,
         run_type, state, logical_date, interval_start, interval_end, run_after, run_start, run_end, clear_number,
@@ -36,6 +36,7 @@ def run_context(row: tuple[Any, ...]) -> dict[str, Any]:
             "triggering_user_name": user,
             "consumed_asset_events": row[-1] or [],
             "partition_key": partition_key,
+            "partition_date": _iso(row[-2]),
             "note": note,
         },
         "task_reschedule_count": reschedules,

@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from controlplane.ledger import assets
 from controlplane.ledger.assets import Queued, WaitingDag
 from controlplane.ledger.transitions import NewRun, add_items, create_runs
-from domain.assets import Condition, Known, is_met, leaves
-from domain.ids import random_suffix, run_id_for
+from controlplane.runs.asset_waits import condition_of, kind_of, known_of, may_run, new_run
+from controlplane.runs.partitions import plan_partitions
+from domain.assets import is_met
 
 MOST_QUEUED = 10_000
 """Queued events of one DAG that one round reads; the oldest of each asset are enough for its condition."""
 
+PARTITIONED = "partition_asset"
 KINDS = frozenset({"asset", "asset_or_time"})
 """Timetables whose runs are asked for by the condition as a whole."""
 
@@ -40,86 +41,15 @@ def plan_assets(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID
     if forgotten:
         assets.drop_queue(queued=forgotten, using=using)
     locked = [dag for dag in locked if waits(dag)]
-    return _plan([dag for dag in locked if queue[dag.id]], queue, now, using)
+    partitioned = [dag for dag in locked if kind_of(dag) == PARTITIONED]
+    begun = plan_partitions(dags=partitioned, queue=queue, now=now, using=using) if partitioned else []
+    whole = [dag for dag in locked if kind_of(dag) in KINDS and queue[dag.id]]
+    return begun + (_plan(whole, queue, now, using) if whole else [])
 
 
 def waits(dag: WaitingDag) -> bool:
     """Whether the DAG's current version waits for assets at all."""
-    return condition_of(dag) is not None and _kind(dag) in KINDS
-
-
-def may_run(dag: WaitingDag) -> bool:
-    """Whether the DAG may have one run more now."""
-    return (
-        not dag.is_paused
-        and not dag.is_stale
-        and not dag.has_import_errors
-        and dag.bundle is not None
-        and dag.taken < dag.max_active_runs
-    )
-
-
-def condition_of(dag: WaitingDag) -> Condition | None:
-    """What the DAG waits for."""
-    condition = (dag.timetable or {}).get("condition")
-    return condition if isinstance(condition, Mapping) else None
-
-
-def known_of(conditions: Sequence[Condition | None], using: str) -> Known:
-    """What aliases and references in these conditions mean just now; asks nothing when there are none."""
-    aliases: set[str] = set()
-    names: set[str] = set()
-    uris: set[str] = set()
-    for condition in conditions:
-        for leaf in leaves(condition):
-            if leaf.get("type") == "alias":
-                aliases.add(str(leaf.get("name")))
-            elif leaf.get("type") == "ref":
-                (names if leaf.get("name") else uris).add(str(leaf.get("name") or leaf.get("uri")))
-    if not (aliases or names or uris):
-        return Known()
-    found: dict[str, Any] = {"alias": defaultdict(set), "name": {}, "uri": {}}
-    for kind, asked, name, uri in assets.resolve_names(
-        aliases=sorted(aliases), names=sorted(names), uris=sorted(uris), using=using
-    ):
-        if kind == "alias":
-            found["alias"][asked].add((name, uri))
-        else:
-            found[kind][asked] = (name, uri)
-    return Known(aliases=found["alias"], names=found["name"], uris=found["uri"])
-
-
-def new_run(
-    dag: WaitingDag,
-    *,
-    run_after: datetime,
-    partition_key: str | None = None,
-    partition_date: datetime | None = None,
-) -> NewRun:
-    """A run that assets ask for, of the DAG's current version."""
-    assert dag.version is not None and dag.bundle is not None
-    return NewRun(
-        dag_id=dag.dag_id,
-        run_id=run_id_for(run_type="asset_triggered", run_after=run_after, suffix=random_suffix()),
-        run_type="asset_triggered",
-        logical_date=None,
-        interval_start=None,
-        interval_end=None,
-        run_after=run_after,
-        conf=None,
-        triggered_by="asset",
-        user=None,
-        note=None,
-        partition_key=partition_key,
-        partition_date=partition_date,
-        dag_version=dag.version,
-        bundle_version=dag.bundle,
-        runtime_digest=dag.runtime_digest,
-    )
-
-
-def _kind(dag: WaitingDag) -> str:
-    return str((dag.timetable or {}).get("kind"))
+    return condition_of(dag) is not None and kind_of(dag) in KINDS | {PARTITIONED}
 
 
 def _plan(

@@ -1,7 +1,7 @@
 -- Purpose: an agent takes workloads of one tenant; taking is starting. Stale workloads are dropped.
 -- Locks: workload rows (SKIP LOCKED, priority order), then their task instances.
 -- Index: workload_waiting; primary keys. Bound: `batch`. Rows out: all that a workload is made of;
--- the last column is the events that the run consumed.
+-- the last columns are the run's partition date and the events that it consumed.
 WITH picked AS (
   SELECT w.id, w.ref, w.epoch FROM workload w
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'task' AND w.agent_id IS NULL
@@ -36,7 +36,7 @@ SELECT s.id, s.epoch, s.dag_id, s.run_id, s.task_id, s.map_index, s.try_number, 
        r.start_date, r.end_date, r.clear_number, r.conf, r.triggering_user_name, r.note, r.partition_key,
        b.digest, b.commit_sha, r.runtime_digest, v.content_hash, v.spec ->> 'relative_fileloc',
        (v.spec ->> 'fresh_parse')::boolean,
-       CASE WHEN r.run_type = 'asset_triggered' THEN app.consumed_events(r.id) END
+       r.partition_date, CASE WHEN r.run_type = 'asset_triggered' THEN app.consumed_events(r.id) END
 FROM started s
 JOIN dag_run r ON r.id = s.dag_run_id AND r.tenant_id = s.tenant_id
 JOIN bundle_version b ON b.id = r.bundle_version_id AND b.tenant_id = s.tenant_id
