@@ -51,17 +51,10 @@ def clear_tasks(*, ids: Sequence[UUID], reason: str, now: datetime, using: str =
     return len(rows)
 
 
-def mark_tasks(
-    *, states: Sequence[tuple[UUID, str]], reason: str, now: datetime, using: str = "default"
-) -> int:
-    """Held instances have these end states; attempts that run are stopped. Returns how many changed."""
+def mark_tasks(*, ids: Sequence[UUID], state: str, reason: str, now: datetime, using: str = "default") -> int:
+    """Held instances have this end state; attempts that run are stopped. Returns how many changed."""
     rows = execute(
-        "ledger/sql/mark_tasks.sql",
-        using=using,
-        ids=[one[0] for one in states],
-        states=[one[1] for one in states],
-        reason=reason[:200],
-        now=now,
+        "ledger/sql/mark_tasks.sql", using=using, ids=list(ids), state=state, reason=reason[:200], now=now
     )
     return len(rows)
 

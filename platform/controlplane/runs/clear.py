@@ -111,7 +111,7 @@ def clear_new_tasks(*, run: DagRun, by: str, now: datetime) -> None:
 
 def _remove(gone: Sequence[UUID], now: datetime) -> None:
     reason = "its task is not in the newest version of the DAG"
-    clearing.mark_tasks(states=[(one, "removed") for one in gone], reason=reason, now=now)
+    clearing.mark_tasks(ids=gone, state="removed", reason=reason, now=now)
 
 
 def dags_of(runs: Sequence[clearing.HeldRun]) -> list[UUID]:

@@ -67,7 +67,7 @@ def mark_tasks(
         held = clearing.hold_runs(runs=sorted({one for _, one in found}))
         ids = [one for one, _ in found]
         clearing.hold_tasks(ids=ids)
-        clearing.mark_tasks(states=[(one, state) for one in ids], reason=_reason(state, by), now=now)
+        clearing.mark_tasks(ids=ids, state=state, reason=_reason(state, by), now=now)
         clearing.settle(runs=held, now=now)
     names = sorted({one if isinstance(one, str) else one[0] for one in tasks})
     again = ids_of(instances(_failed_below(spec, run, names, past, future)))
@@ -97,12 +97,12 @@ def _end_tasks(run: DagRun, state: str, by: str, now: datetime) -> bool:
     begun = rows.filter(state__in=RUNNING)
     wait = (waiting | begun).filter(task_id__in=teardowns).exists()
     running = set(begun.exclude(task_id__in=teardowns).values_list("task_id", flat=True))
-    wanted = dict.fromkeys(waiting.exclude(task_id__in=teardowns).values_list("id", flat=True), "skipped")
     # As in Airflow, every index of a task of which one ran, also those that were over.
-    of_running = rows.filter(task_id__in=running)
-    wanted |= dict.fromkeys(of_running.values_list("id", flat=True), state)
-    clearing.hold_tasks(ids=sorted(wanted))
-    clearing.mark_tasks(states=sorted(wanted.items()), reason=_reason(state, by), now=now)
+    ended = list(rows.filter(task_id__in=running).values_list("id", flat=True))
+    skipped = list(waiting.exclude(task_id__in=teardowns | running).values_list("id", flat=True))
+    clearing.hold_tasks(ids=[*ended, *skipped])
+    clearing.mark_tasks(ids=ended, state=state, reason=_reason(state, by), now=now)
+    clearing.mark_tasks(ids=skipped, state="skipped", reason=_reason(state, by), now=now)
     return wait
 
 

@@ -51,17 +51,18 @@ WITH target AS MATERIALIZED (
     AND ti.state IS NOT DISTINCT FROM target.was
   RETURNING ti.id, ti.state
 ), dropped AS (
-  DELETE FROM workload w USING target
-  WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = target.id
+  DELETE FROM workload w
+  WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = ANY(%(ids)s::uuid[])
     AND (w.kind = 'task' AND w.agent_id IS NULL OR w.kind = 'trigger')
 ), stopped AS (
   UPDATE workload w SET stop = %(reason)s::text
-  FROM target
-  WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'task' AND w.ref = target.id AND w.agent_id IS NOT NULL
+  WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = ANY(%(ids)s::uuid[]) AND w.kind = 'task'
+    AND w.agent_id IS NOT NULL
 ), untriggered AS (
-  DELETE FROM trigger t USING target WHERE t.tenant_id = (SELECT app.tenant()) AND t.id = target.id
+  DELETE FROM trigger t WHERE t.tenant_id = (SELECT app.tenant()) AND t.id = ANY(%(ids)s::uuid[])
 ), forgotten AS (
   DELETE FROM work_item i
-  WHERE i.tenant_id = (SELECT app.tenant()) AND (i.ref IN (SELECT id FROM target)) IS TRUE -- hashed, not joined
+  WHERE i.tenant_id = (SELECT app.tenant())
+    AND (i.ref IN (SELECT one.id FROM unnest(%(ids)s::uuid[]) AS one(id))) IS TRUE -- hashed, not joined
 )
 SELECT id, state FROM cleared
