@@ -150,6 +150,18 @@ def test_what_a_callback_does_to_its_process_is_told(agent: AgentProcess, gatewa
     assert "is not in DAG" in done["message"]
 
 
+def test_a_process_that_dies_in_its_own_callback_has_failed_already(
+    agent: AgentProcess, gateway, works
+) -> None:
+    """So nothing says that it died, and nobody calls its callbacks again: what began is not repeated."""
+    work = works.task(task_id="dies_in_its_callback", **PATH)
+    gateway.give(work)
+    state = gateway.finished(work)
+    assert [one["kind"] for one in called(gateway, work)] == ["before"]
+    assert state["state"] == "failed" and "died" not in state
+    assert gateway.operations(work, "state") == [state], "and it is told once"
+
+
 def test_a_callback_asks_with_its_own_token(agent: AgentProcess, gateway, works) -> None:
     gateway.answers["GET", "variables/colour"] = (200, {"key": "colour", "value": "green"})
     work, done = run_callback(gateway, works, "task_failure", task_id="asking", state="failed")

@@ -105,8 +105,13 @@ with DAG(
     def dies_now():
         os.kill(os.getpid(), signal.SIGKILL)
 
+    @task(on_failure_callback=[told("before"), dies, told("never")])
+    def dies_in_its_callback():
+        raise ValueError("deliberate")
+
     succeeds()
     fails()
+    dies_in_its_callback()
     skips()
     dies_now()
     EmptyOperator(task_id="broken", on_failure_callback=[raises, told("after")])

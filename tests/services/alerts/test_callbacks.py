@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from controlplane.executors.agents import register_agent
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.deferral import Fired, fire
 from controlplane.ledger.models.workload import Workload as WorkloadRow
 from controlplane.ledger.rescue import lose_tasks
 from controlplane.maintenance.rescue import rescue_lost
@@ -18,6 +20,7 @@ from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import specs
 from tests.support.callbacks import Desk
+from tests.support.deferrals import ahead, until
 from tests.support.factories import parsed_dag
 from tests.support.scene import Scene, scene
 from tests.support.walk import walk_for
@@ -116,6 +119,23 @@ def test_a_lost_attempt_owes_its_callback(tenant: Tenant) -> None:
         assert not lose_tasks(attempts=[(row.id, row.epoch, "again")], now=utc_now(), using="default")
     [owed] = desk.owed()
     assert (owed.kind, owed.reason) == ("task_failure", "the agent is gone")
+
+
+@pytest.mark.parametrize(
+    ("ends", "retries", "owed"),
+    [("failed", 0, ["task_failure"]), ("failed", 1, ["task_retry"]), ("success", 0, [])],
+)
+def test_a_task_that_its_trigger_ended_owes_what_no_process_ran(
+    tenant: Tenant, ends: str, retries: int, owed: list[str]
+) -> None:
+    it, desk = telling(tenant, retries=retries)
+    work = it.start("only")["only"]
+    assert it.walk.say(work, "deferred", **until(ahead(hours=1))).verdict == "accepted"
+    with tenant_scope(tenant.id):
+        fired = [Fired(id=UUID(work.id), epoch=work.epoch, ends=ends)]
+        assert len(fire(fired=fired, now=utc_now())) == 1
+        assert not fire(fired=fired, now=utc_now())
+    assert [one.kind for one in desk.owed()] == owed
 
 
 def test_a_run_owes_its_callback_with_the_task_that_decided(tenant: Tenant) -> None:

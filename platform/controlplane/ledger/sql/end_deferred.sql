@@ -1,6 +1,7 @@
 -- Purpose: triggers end their tasks themselves, without a worker (Airflow's TaskSuccessEvent and its like): success,
 -- failed, skipped, or up_for_retry while tries are left.
 -- Locks: the instances in id order, then their triggers and workloads. Index: primary keys, workload_uk.
+-- No process runs the author's callbacks of a failure or retry: they are owed, as in finish_tasks.sql.
 -- Bound: the arrays. A task that does not wait under this epoch stays as it is. Rows out: (id, epoch) that moved.
 WITH said AS (
   SELECT DISTINCT ON (id) * FROM unnest(
@@ -35,6 +36,26 @@ WITH said AS (
     m.start_date, m.end_date, m.hostname, m.unixname, m.pid, m.dag_version_id, m.died
   FROM moved m WHERE m.state = 'up_for_retry'
   ON CONFLICT DO NOTHING
+), owed AS (
+  INSERT INTO callback (id, tenant_id, kind, ref, epoch, dag_run_id, task_instance_id, dag_version_id, dag_id,
+    run_id, task_id, map_index, try_number, started_at, ended_at, hostname, reason, created_at)
+  SELECT app.uuid7(), (SELECT app.tenant()), CASE m.state WHEN 'failed' THEN 'task_failure' ELSE 'task_retry' END,
+    m.id, m.epoch, m.dag_run_id, m.id, m.dag_version_id, m.dag_id, m.run_id, m.task_id, m.map_index, m.try_number,
+    m.start_date, m.end_date, m.hostname, 'The trigger ended the task as failed.', %(now)s::timestamptz
+  FROM moved m
+  CROSS JOIN LATERAL (
+    SELECT t.tells_failure, t.tells_retry FROM dag_task t
+    WHERE t.tenant_id = (SELECT app.tenant()) AND t.dag_version_id = m.dag_version_id
+      AND t.task_index = m.task_index OFFSET 0
+  ) t
+  WHERE m.state IN ('failed', 'up_for_retry')
+    AND CASE m.state WHEN 'failed' THEN t.tells_failure ELSE t.tells_retry END
+  ON CONFLICT (tenant_id, ref, kind, epoch) DO NOTHING
+  RETURNING id
+), told AS (
+  INSERT INTO workload (id, tenant_id, kind, ref, epoch, dispatched_at)
+  SELECT app.uuid7(), (SELECT app.tenant()), 'callback', id, 1, %(now)s::timestamptz FROM owed
+  RETURNING pg_notify('orders', '')
 ), items AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), CASE m.state WHEN 'up_for_retry' THEN 'due' ELSE 'finished' END, m.id,
