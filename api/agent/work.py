@@ -47,7 +47,12 @@ THIN = "scheduler"
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 10.0
 QUANTUM = 4
-SORTS = {"task": ("task",), "other": ("parse", "build", "timetable"), "callback": ("callback",), "trigger": ("trigger",)}
+SORTS = {
+    "task": ("task",),
+    "other": ("parse", "build", "timetable"),
+    "callback": ("callback",),
+    "trigger": ("trigger",),
+}
 """Which kinds of workload are claimed together, in slots of their own."""
 MOST = {"other": 1, "callback": 2}
 """How many of one tenant are given out at once."""

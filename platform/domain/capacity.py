@@ -41,6 +41,11 @@ class ReadyTask(Generic[K, R]):
     executor: str | None = None
     yields: bool = False
     """Part of a backfill: comes after everything else, and has a share of the tenant's quota."""
+    queue: str = "default"
+    is_served: bool = True
+    """Whether an agent that lives takes work from its queue."""
+    is_known: bool = True
+    """Whether the DAG version of its run has this task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,26 @@ class _Ledger(Generic[R]):
 
     def refuse(self, task: ReadyTask[K, R]) -> HeldReason | None:
         """The first limit in the way, the narrowest named before the widest; `None` when there is none."""
-        return self._refuse_pool(task) or self._refuse_active(task) or self._refuse_wide(task)
+        return (
+            self._refuse_hopeless(task)
+            or self._refuse_pool(task)
+            or self._refuse_active(task)
+            or self._refuse_wide(task)
+        )
+
+    def _refuse_hopeless(self, task: ReadyTask[K, R]) -> HeldReason | None:
+        """What no free place would help: it would be queued for ever."""
+        if not task.is_known:
+            return HeldReason(
+                "task_unknown",
+                f"the DAG version of this run has no task '{task.task_id}'; clear the run with the latest version",
+            )
+        if not task.is_served:
+            return HeldReason(
+                "queue_unserved",
+                f"no agent takes work from queue '{task.queue}'; start one that does, or give the task another queue",
+            )
+        return None
 
     def _refuse_pool(self, task: ReadyTask[K, R]) -> HeldReason | None:
         name, need = task.pool, task.pool_slots

@@ -72,7 +72,7 @@ def _check_one(value: Any, schema: Any) -> None:
     """`jsonschema.validate` with no way to the network."""
     kind = validator_for(schema)
     kind.check_schema(schema)
-    validator = kind(schema, registry=Registry(), format_checker=_FORMATS)  # type: ignore[call-arg]
+    validator = kind(schema, registry=Registry(), format_checker=_FORMATS)
     try:
         error = best_match(validator.iter_errors(value))
     except Unresolvable as refused:

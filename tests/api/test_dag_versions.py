@@ -91,6 +91,13 @@ def test_import_errors(tenant: Tenant, viewer: Actor, stranger: Actor) -> None:
     assert stranger.v2(at=tenant).get("/importErrors/1").body == {"detail": "Not Found"}
     assert stranger.v2().get("/importErrors")["total_entries"] == 0
     assert viewer.v2().get("/dagWarnings")["dag_warnings"] == []
+    parsed_dag(tenant, dag("pools", [task("one", pool="nowhere"), task("two", pool="b")]))
+    (warning,) = viewer.v2().get("/dagWarnings", {"warning_type": "non-existent pool"})["dag_warnings"]
+    assert (warning["dag_id"], warning["dag_display_name"]) == ("pools", "pools")
+    assert warning["message"] == "Dag 'pools' references non-existent pools: ['b', 'nowhere']"
+    assert viewer.v2().get("/dagWarnings", {"dag_id": "other"})["total_entries"] == 0
+    assert viewer.v2().get("/dagWarnings", {"warning_type": "asset conflict"})["total_entries"] == 0
+    assert stranger.v2().get("/dagWarnings")["total_entries"] == 0
     assert viewer.v2().get("/dagWarnings", {"warning_type": "rain"}).status == 422
 
 

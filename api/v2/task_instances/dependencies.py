@@ -51,6 +51,8 @@ def _waits(row: TaskInstance) -> list[dict[str, str]]:
                 f"{row.upstream_skipped} were skipped)"
             )
             found.append({"name": "Trigger Rule", "reason": reason})
+    if row.state is None and row.held_reason:
+        found.append({"name": "Previous Dagrun State", "reason": row.held_reason})
     if row.state == "scheduled" and row.held_reason:
         found.append({"name": "Admission", "reason": row.held_reason})
     return found

@@ -17,6 +17,9 @@ BATCH = 128
 """How many one look weighs."""
 QUICK = 24
 """How many the first look weighs when nobody has to be told why he waits: after most ends few can go."""
+QUEUE_GRACE_SECONDS = 60.0
+"""How long after its last sign of life an agent's queues count as served; and how often, at the latest, tasks in
+queues that nobody serves are looked at again."""
 MOST = 1024
 """How many one transaction dispatches."""
 
@@ -68,7 +71,7 @@ class _Full:
         elif reason.code == "backfill_share":
             self.yielding = True
             self.reasons[None, task.run_id] = str(reason)[:500]
-        elif reason.code in ("task_full", "pool_full", "pool_too_small"):
+        elif reason.code in ("task_full", "pool_full", "pool_too_small", "queue_unserved", "task_unknown"):
             self.tasks.add((task.dag_id, task.task_id, None))
 
     def seed(self, taken: _Taken) -> None:
@@ -92,7 +95,7 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
     """
     full = _Full()
     dispatched: list[tuple[UUID, int]] = []
-    held: set[UUID] = set()
+    held: dict[UUID, HeldReason] = {}
     size = BATCH if tell_rest else min(QUICK, BATCH)
     while len(dispatched) < MOST:
         taken = _taken(using)
@@ -127,7 +130,9 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
             break
     if tell_rest and full.reasons:
         _tell_rest(full, using)
-    return Admitted(dispatched, len(held.difference(row[0] for row in dispatched)), len(dispatched) >= MOST)
+    if any(reason.code == "queue_unserved" for reason in held.values()):
+        execute("scheduler/sql/await_queue.sql", using=using, seconds=QUEUE_GRACE_SECONDS)
+    return Admitted(dispatched, len(held.keys() - {row[0] for row in dispatched}), len(dispatched) >= MOST)
 
 
 def _tell_rest(full: _Full, using: str) -> None:
@@ -148,6 +153,7 @@ def _look(full: _Full, size: int, using: str) -> list[tuple[Any, ...]]:
         task_dags=[t[0] for t in tasks],
         task_ids=[t[1] for t in tasks],
         task_runs=[t[2] for t in tasks],
+        grace=QUEUE_GRACE_SECONDS,
     )
 
 
@@ -173,6 +179,9 @@ def _ready(row: tuple[Any, ...]) -> ReadyTask[UUID, UUID]:
         max_active_tis_per_dag=row[10],
         max_active_tis_per_dagrun=row[11],
         yields=row[13],
+        queue=row[14],
+        is_served=row[15],
+        is_known=row[16],
     )
 
 
@@ -182,14 +191,15 @@ def _taken(using: str) -> _Taken:
     occupied: Counter[str] = Counter()
     deferred: Counter[str] = Counter()
     total = yielding = 0
-    for pool, dag_id, run, task_id, is_deferred, count, slots, most, yields in execute(
+    for pool, dag_id, run, task_id, parked, count, slots, most, yields in execute(
         "ledger/sql/count_active.sql", using=using
     ):
         out.task_active[dag_id, task_id] += count
         out.run_task_active[run, task_id] += count
         out.run_limits[run] = most
-        if is_deferred:
-            deferred[pool] += slots
+        if parked is not None:
+            # As in Airflow: who waits for a person never holds a slot of a pool.
+            deferred[pool] += slots if parked == "deferred" else 0
             continue
         occupied[pool] += slots
         out.run_active[run] += count

@@ -84,9 +84,7 @@ def work_for(
             executor.wake(using=using)
         if any(items[kind] for kind in handlers):
             notify(ORDERS, using=using)
-        done.more = (
-            done.more or admitted.more or len(rows) >= ITEMS or bool(done.runs_over)
-        )
+        done.more = done.more or admitted.more or len(rows) >= ITEMS or bool(done.runs_over)
         crashpoint("scheduler.work.before_commit")
     crashpoint("scheduler.work.after_commit")
     return done

@@ -17,6 +17,7 @@ from controlplane.ledger.models.dag_task import DagTask
 from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.models.import_error import ImportError as ImportErrorRow
 from controlplane.ledger.models.work_item import WorkItem
+from domain.past import PastRule
 from taskwire.parsing import ParseReport
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -168,6 +169,12 @@ def test_a_dag_id_of_two_files_is_accepted_from_neither(tenant: Tenant) -> None:
         (dag("x", [task("a")], end_date="2026-01-01T00:00:00"), "invalid", "not an instant"),
         (dag("x", [task("a", retry_delay_seconds=float("nan"))]), "invalid", "cannot be told in JSON"),
         (dag("y" * 251, [task("a")]), "invalid", "1 to 250 characters"),
+        (dag("x", [task("a", start_date="soon")]), "invalid", "not an instant"),
+        (
+            dag("x", [task("a", executor="CloudExecutor")]),
+            "invalid",
+            "Task 'a' specifies executor 'CloudExecutor', which is not available",
+        ),
     ],
 )
 def test_what_cannot_be_stored_is_an_import_error(
@@ -178,6 +185,23 @@ def test_what_cannot_be_stored_is_an_import_error(
     assert [(e["path"], e["kind"]) for e in bundle.summary["errors"]] == [("dags/x.py", kind)]
     assert said in bundle.summary["errors"][0]["message"]
     assert [a["dag_id"] for a in bundle.summary["accepted"]] == ["ok"]
+
+
+def test_what_holds_and_ends_runs_is_stored_with_the_version(tenant: Tenant) -> None:
+    dates = {"start_date": "2026-02-01T00:00:00+00:00", "end_date": "2026-03-01T00:00:00+00:00"}
+    one = task("one", wait_for_downstream=True, executor="LocalExecutor", **dates)
+    spec = dag("a", [one, task("two")], catchup=True, dagrun_timeout_seconds=60.0, fail_fast=True)
+    deploy(tenant, {"dags/a.py": dag_file("a")}, parsed("dags/a.py", spec))
+    with tenant_scope(tenant.id):
+        version = DagVersion.objects.get(dag_id="a")
+    assert (version.dagrun_timeout_seconds, version.fail_fast) == (60.0, True)
+    with tenant_scope(tenant.id):
+        rows = {row.task_id: row for row in DagTask.objects.filter(dag_version=version)}
+    assert rows["one"].past_rule == PastRule.DEPENDS | PastRule.DOWNSTREAM | PastRule.CATCHUP
+    assert rows["two"].past_rule == PastRule.NONE
+    assert rows["one"].executor is None, "the one there is, whatever it is called"
+    assert rows["one"].start_date and rows["one"].start_date.isoformat() == dates["start_date"]
+    assert rows["one"].end_date and rows["one"].end_date.isoformat() == dates["end_date"]
 
 
 def test_a_text_with_a_nul_in_an_error_is_stored(tenant: Tenant) -> None:

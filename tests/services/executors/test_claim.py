@@ -88,12 +88,14 @@ def test_a_flood_of_one_tenant_does_not_hold_up_another(tenant: Tenant, other_te
 
 
 def test_only_the_agents_queues_are_served(tenant: Tenant) -> None:
+    with_gpu = _agent("gpu", ["default", "gpu"])
     _ready(tenant, 2, queue="gpu")
     assert _claim(_agent(), 10) == []
-    assert len(_claim(_agent("gpu", ["default", "gpu"]), 10)) == 2
+    assert len(_claim(with_gpu, 10)) == 2
 
 
 def test_work_in_a_queue_nobody_serves_hides_no_other(tenant: Tenant, other_tenant: Tenant) -> None:
+    _agent("gone", ["gpu"])
     _ready(tenant, 3, queue="gpu")
     _ready(other_tenant, 3)
     assert len(_claim(_agent(), 10)) == 3

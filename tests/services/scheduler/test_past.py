@@ -83,7 +83,7 @@ def test_a_failed_past_holds_until_it_succeeds_after_all(tenant: Tenant) -> None
     assert claimed(walk) == {}
     assert walk.run_state(first) == "failed" and walk.run_state(second) == "running"
     assert reason(walk, second, "one") == (
-        "past_failed: depends_on_past: task 'one' of run 'day-0' is failed; it must succeed or be skipped"
+        "past_failed: depends_on_past: task 'one' of run 'day-0' is failed and must succeed or be skipped"
     )
 
 

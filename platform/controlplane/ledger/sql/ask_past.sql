@@ -50,10 +50,10 @@ WITH asking AS MATERIALIZED (
            || ''' that could have succeeded'
     WHEN bad IN ('failed', 'upstream_failed', 'removed')
       THEN 'past_failed: depends_on_past: task ''' || task_id || ''' of run ''' || past_name || ''' is ' || bad
-           || '; it must succeed or be skipped'
+           || ' and must succeed or be skipped'
     WHEN bad IS NOT NULL
       THEN 'past_unfinished: depends_on_past: it waits for task ''' || task_id || ''' of run ''' || past_name || ''''
-    WHEN bad_below IS NOT NULL
+    WHEN bad_below IS NOT NULL AND instances > 0
       THEN 'past_downstream: wait_for_downstream: it waits for task ''' || bad_below || ''' of run ''' || past_name
            || ''''
     END, 500) AS reason

@@ -5,7 +5,8 @@
 -- Bound: the number of ids times their fan-out; fan-in is aggregated first, so 10,000 -> 1 is one row update.
 -- Rows out: (kind, id, state): 'task' rows that were decided (state NULL: expand it; 'past': ask the run before,
 -- ask_past.sql), 'run' rows that are over, 'awaited' runs whose ends tasks of later runs wait for, 'read' once when
--- tasks read some of the ended instances instead of counting them (weigh_tasks.sql).
+-- tasks read some of the ended instances instead of counting them (weigh_tasks.sql), 'lacking' runs that may wait for
+-- tasks that they do not have (end_deadlocked.sql).
 WITH ended AS MATERIALIZED (
   SELECT ti.id, ti.dag_run_id, ti.dag_version_id, ti.state, t.counts_into, t.is_leaf, t.is_setup,
          t.weighed_by IS NOT NULL AS is_read
