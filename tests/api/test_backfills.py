@@ -15,10 +15,12 @@ from tests.support.specs import dag, task
 DAILY = {"kind": "cron", "expression": "0 0 * * *", "summary": "", "description": ""}
 RANGE = {"dag_id": "daily", "from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-03T00:00:00"}
 
+PARAMS = {"size": {"value": 1, "schema": {"type": "integer"}, "description": None}}
+
 
 @pytest.fixture
 def daily(tenant: Tenant) -> None:
-    parsed_dag(tenant, dag("daily", [task("only")], timetable=DAILY, dag_display_name="Daily"))
+    parsed_dag(tenant, dag("daily", [task("only")], timetable=DAILY, dag_display_name="Daily", params=PARAMS))
 
 
 def _put(who: Actor, path: str, at: Tenant | None = None) -> Answer:
@@ -87,6 +89,7 @@ def test_a_dry_run_tells_and_changes_nothing(member: Actor) -> None:
         ({"reprocess_behavior": "some"}, 422, "literal_error"),
         ({"max_active_runs": "many"}, 422, "int_parsing"),
         ({"dag_run_conf": [1]}, 422, "dict_type"),
+        ({"dag_run_conf": {"size": "big"}}, 422, "big"),
         ({"owner": "me"}, 422, "extra_forbidden"),
         ({"from_date": "1900-01-01T00:00:00Z"}, 422, "more than 10000 runs"),
     ],

@@ -28,11 +28,14 @@ from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.serials import next_serial
-from controlplane.ledger.transitions import NewRun, add_items, create_runs
+from controlplane.ledger.transitions import NewRun, add_items
 from controlplane.runs.clear import clear_chosen
+from controlplane.runs.create import make_runs
+from controlplane.runs.params import check_params
 from controlplane.runs.trigger import DagUnknown
 from domain.backfills import (
     IN_FLIGHT,
+    BackfillInvalid,
     Existing,
     Step,
     check_kind,
@@ -44,6 +47,7 @@ from domain.backfills import (
     steps,
 )
 from domain.ids import random_suffix, run_id_for
+from domain.params import ParamsInvalid
 from domain.timetables.instants import NextRun
 from domain.timetables.schedule import Schedule
 from tenants.scope import current_tenant
@@ -210,6 +214,12 @@ def _dag(dag_id: str) -> tuple[Dag, Schedule]:
 
 
 def _check(asked: Asked, dag: Dag, now: datetime) -> None:
+    if asked.conf is not None:
+        params = DagVersion.objects.filter(id=dag.current_version_id).values_list("spec__params", flat=True)
+        try:
+            check_params(params.first() or {}, asked.conf)
+        except ParamsInvalid as error:
+            raise BackfillInvalid(str(error)) from error
     depends = DagVersion.objects.filter(
         id=dag.current_version_id, spec__tasks__contains=[{"depends_on_past": True}]
     ).exists()
@@ -302,7 +312,7 @@ def _create(
             )
             names[run.dag_id, run.run_id] = step.ordinal
             runs.append(run)
-        made |= {names[name]: row for name, row in create_runs(runs=runs, now=now).items()}
+        made |= {names[name]: row for name, row in make_runs(runs=runs, now=now).items()}
     return made
 
 

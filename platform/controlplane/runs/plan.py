@@ -17,11 +17,10 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from django.db import transaction
 
-from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute
-from controlplane.ledger.transitions import NewRun, create_runs, drop_plans
+from controlplane.ledger.transitions import NewRun, drop_plans
+from controlplane.runs.create import make_runs
 from controlplane.runs.forecast import Ask, Forecast, ask_runtime, next_told
 from domain.ids import random_suffix, run_id_for
 from domain.timetables.instants import Interval, NextRun, TimetableInvalid
@@ -117,7 +116,7 @@ def plan_due(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
                 kept[plan.id] = found, max(found.run_after, now)
             else:
                 kept[plan.id] = found, None
-        made = create_runs(runs=runs, now=now, using=using)
+        made = make_runs(runs=runs, now=now, using=using)
         started.update(wanted[name] for name in made)
         # Somebody made a run with this logical date by hand: it takes no place, and the next one may be due.
         taken = Counter(wanted[name] for name in wanted.keys() - made.keys())
@@ -126,9 +125,6 @@ def plan_due(*, dags: Sequence[UUID], now: datetime, using: str) -> list[UUID]:
             break
     ask_runtime(dags=asks, now=now, using=using)
     _remember(kept, using)
-    if started:
-        transaction.on_commit(lambda: crashpoint("runs.create.after_commit"), using=using)
-        crashpoint("runs.create.before_commit")
     return sorted(started)
 
 

@@ -11,14 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import transaction
 
-from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import notify
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
-from controlplane.ledger.transitions import NewRun, add_items, create_run
+from controlplane.ledger.transitions import NewRun, add_items
+from controlplane.runs.create import make_runs
 from controlplane.runs.forecast import ask_runtime
 from controlplane.runs.params import check_params
 from domain.ids import RunIdInvalid, check_run_id, random_suffix, run_id_for
@@ -181,7 +180,4 @@ def insert_run(
         runtime_digest=runtime.digest if runtime else "",
         awaits_interval=awaits_interval,
     )
-    row = create_run(run=run, now=now, using=using)
-    transaction.on_commit(lambda: crashpoint("runs.create.after_commit"), using=using)
-    crashpoint("runs.create.before_commit")
-    return row
+    return make_runs(runs=[run], now=now, using=using).get((run.dag_id, run.run_id))

@@ -13,12 +13,14 @@ from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.work_item import WorkItem
 from controlplane.ledger.transitions import finish_runs, start_runs
 from controlplane.runs import plan as plan_module
+from controlplane.runs.backfill import Asked, create_backfill
 from controlplane.runs.plan import plan_due, plan_next
 from controlplane.runs.trigger import trigger_run
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import specs
 from tests.support.factories import parsed_dag
+from tests.support.queries import QueryCounter
 
 pytestmark = pytest.mark.django_db
 
@@ -200,3 +202,87 @@ def test_a_stranger_plans_nothing(tenant: Tenant, other_tenant: Tenant) -> None:
     with tenant_scope(other_tenant.id):
         assert plan_due(dags=[dag.id], now=NOON, using="default") == []
     assert (_days(tenant), _items(tenant)) == ([], [_day(8)])
+
+
+def test_a_partition_is_planned_by_its_key_and_once(tenant: Tenant) -> None:
+    daily = {**DAILY, "kind": "partition_cron", "timezone": "America/New_York"}
+    _dag(tenant, {**daily, "partition": {"run_offset": -1, "key_format": "%Y/%m/%d"}}, catchup=True)
+    assert _next(tenant) == (None, None, None, _day(7, 5))
+    assert _plan_due(tenant, NOON)
+    with tenant_scope(tenant.id):
+        rows = DagRun.objects.order_by("run_after").values_list(
+            "partition_key", "partition_date", "run_after", "logical_date", "data_interval_start", "run_id"
+        )
+        told = [row[:5] for row in rows]
+        names = [row[5] for row in rows]
+        dag = Dag.objects.get(dag_id="planned")
+    # Clocks go forward on the 8th: midnight in New York is 04:00 in UTC from then on.
+    assert told == [
+        ("2026/03/06", _day(6, 5), _day(7, 5), None, None),
+        ("2026/03/07", _day(7, 5), _day(8, 5), None, None),
+        ("2026/03/08", _day(8, 5), _day(9, 4), None, None),
+        ("2026/03/09", _day(9, 4), _day(10, 4), None, None),
+    ]
+    assert names[0].startswith("scheduled__2026-03-07T05:00:00+00:00__2026/03/06__")
+    assert (dag.next_partition_key, dag.next_partition_date) == ("2026/03/10", _day(10, 4))
+    assert not _plan_due(tenant, NOON), "again: nothing new"
+    assert _items(tenant) == [_day(11, 4)]
+
+
+def test_tasks_bound_the_schedule_as_in_airflow(tenant: Tenant) -> None:
+    """The earliest start of DAG and tasks; the latest end when every task has one."""
+    tasks = [
+        specs.task("early", start_date="2026-03-06T00:00:00+00:00", end_date="2026-03-07T00:00:00+00:00"),
+        specs.task("late", start_date="2026-03-08T00:00:00+00:00", end_date="2026-03-08T00:00:00+00:00"),
+    ]
+    values = {"start_date": None, "timetable": {"summary": "", "description": "", **DAILY}, "catchup": True}
+    parsed_dag(tenant, specs.dag("planned", tasks, **values))
+    _plan_next(tenant, NOON)
+    assert _plan_due(tenant, NOON)
+    assert _days(tenant) == ["06 00", "07 00", "08 00"]
+    assert _items(tenant) == []
+
+
+def test_a_dag_that_allows_no_scheduled_runs_plans_none(tenant: Tenant) -> None:
+    _dag(tenant, DAILY, catchup=True, allowed_run_types=["manual"])
+    assert (_items(tenant), _plan_due(tenant, NOON), _days(tenant)) == ([], False, [])
+
+
+def test_runs_of_a_backfill_take_no_place_and_other_queued_ones_do(tenant: Tenant) -> None:
+    _dag(tenant, DAILY, catchup=True, max_active_runs=2)
+    with tenant_scope(tenant.id):
+        create_backfill(
+            asked=Asked(dag_id="planned", from_date=_day(1), to_date=_day(6)), user=None, now=NOON
+        )
+        trigger_run(
+            dag_id="planned",
+            run_id="mine",
+            logical_date=None,
+            run_after=None,
+            conf=None,
+            note=None,
+            triggered_by="test",
+            user=None,
+            now=NOON,
+        )
+    assert _plan_due(tenant, NOON)
+    with tenant_scope(tenant.id):
+        assert DagRun.objects.filter(run_type="scheduled").count() == 1
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_many_dags_are_planned_in_as_many_statements_as_one(
+    tenant: Tenant, count_queries: QueryCounter, number: int
+) -> None:
+    for name in range(number):
+        values = {"timetable": {"summary": "", "description": "", **DAILY}, "catchup": True}
+        spec = specs.dag(f"d{name}", [specs.task("t")], start_date="2026-03-07T00:00:00+00:00", **values)
+        parsed_dag(tenant, spec)
+    with tenant_scope(tenant.id):
+        dags = list(Dag.objects.values_list("id", flat=True))
+        plan_next(dags=dags, now=NOON)
+        with count_queries(3):  # lock, read, remember
+            plan_next(dags=dags, now=NOON)
+        with count_queries(5):  # lock, drop plans, read, make, remember
+            assert len(plan_due(dags=dags, now=NOON, using="default")) == number
+        assert DagRun.objects.count() == 3 * number
