@@ -12,6 +12,7 @@ from controlplane.execution import run_lookups
 from controlplane.execution.attempts import Stage
 from controlplane.execution.run_lookups import RunUnknown
 from controlplane.runs import trigger
+from controlplane.runs.chains import ChainReturns, check_chain, remember_chain
 from controlplane.runs.clear import clear_run, find_run, rerun_with_latest
 from domain.states import RunState
 
@@ -44,6 +45,12 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
     _runnable(dag_id)
     caller = run_lookups.run_detail(dag_id=call.attempt.dag_id, run_id=call.attempt.run_id)
     try:
+        chain = check_chain(
+            caller_dag_id=call.attempt.dag_id,
+            caller_run_id=call.attempt.run_id,
+            dag_id=dag_id,
+            now=call.now,
+        )
         trigger.trigger_run(
             dag_id=dag_id,
             run_id=run_id,
@@ -57,6 +64,7 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
             run_type="operator_triggered",
             now=call.now,
         )
+        remember_chain(dag_id=dag_id, run_id=run_id, chain=chain)
     except (trigger.RunExists, trigger.LogicalDateTaken):
         message = f"A run already exists for Dag '{dag_id}' with run_id '{run_id}'"
         raise reasoned(409, "already_exists", message) from None
@@ -65,6 +73,8 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
     except trigger.RunTypeDenied:
         message = f"Dag with dag_id '{dag_id}' does not allow operator-triggered runs"
         raise reasoned(400, "denied_run_type", message) from None
+    except ChainReturns as error:
+        raise reasoned(400, "trigger_loop", str(error)) from None
     except ValueError as error:
         raise reasoned(400, "value_error", str(error)) from None
     return done()

@@ -28,6 +28,8 @@ class DagRun(TenantModel):
     conf = models.JSONField(null=True)
     triggered_by = models.CharField(max_length=20, null=True)
     triggering_user_name = models.CharField(max_length=150, null=True)
+    trigger_chain = models.JSONField(null=True)
+    """DAG ids, first one first, whose tasks started each other up to this run; null when no task started it."""
     note = models.TextField(null=True)
     clear_number = models.IntegerField(db_default=0)
     partition_key = models.CharField(max_length=250, null=True)
