@@ -1,4 +1,5 @@
-"""What of Airflow's API is not served yet: task state stores, connection tests. Each answers in Airflow's own error form, and says so.
+"""What of Airflow's API is not served yet: task state stores, connection tests. Each answers in Airflow's own error form,
+and says so.
 
 The token is checked first, as everywhere. Where Airflow's client knows how to go on without an answer ("not
 found"), it gets that answer; where it would believe that something was written, it gets 403,
