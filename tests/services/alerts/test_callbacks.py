@@ -158,6 +158,20 @@ def test_a_run_owes_its_callback_with_the_task_that_decided(tenant: Tenant) -> N
     assert (bad.dag_run["state"], bad.reason) == ("failed", "task_failure")
 
 
+def test_a_run_whose_time_is_over_tells_that_as_its_reason(tenant: Tenant) -> None:
+    tasks = [specs.task("slow")]
+    parsed_dag(
+        tenant,
+        specs.dag("slow", tasks, dagrun_timeout_seconds=0.0, has_callbacks=["on_failure"], catchup=False),
+    )
+    walk = walk_for(tenant)
+    run = walk.trigger("slow")
+    walk.schedule()
+    walk.schedule()
+    assert walk.run_state(run) == "failed"
+    assert [(one.kind, one.reason) for one in Desk(walk).owed()] == [("dag_failure", "timed_out")]
+
+
 def test_a_dag_with_only_the_other_callback_owes_nothing(tenant: Tenant) -> None:
     parsed_dag(tenant, specs.dag("good", [specs.task("a")], has_callbacks=["on_failure"]))
     walk = walk_for(tenant)
