@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from threading import local
 from typing import Final
 
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
@@ -38,11 +39,10 @@ class CronGrid:
     def _step(self, current: datetime, *, forward: bool) -> datetime:
         wall = to_wall(current, self.zone)
         try:
-            cron = croniter(self.expression, start_time=wall)
-            fires: datetime = cron.get_next(datetime) if forward else cron.get_prev(datetime)
+            fires, every_hour = _fires(self.expression, wall, forward)
         except (CroniterBadCronError, CroniterBadDateError) as problem:
             raise TimetableInvalid(f"cron expression {self.expression!r}: {problem}") from problem
-        if cron.expanded[1] == ["*"]:
+        if every_hour:
             return current.astimezone(UTC) + (fires - wall)
         return from_wall(fires, self.zone)
 
@@ -63,6 +63,26 @@ class CronGrid:
         """`current` when it is on the grid, else the one before."""
         preceding = self.before(current)
         return current if self.after(preceding) == current else preceding
+
+
+_own = local()
+"""Per thread, the expressions that it has read: reading one costs more than a step along it."""
+_MOST_READ: Final = 256
+
+
+@lru_cache(maxsize=16384)
+def _fires(expression: str, wall: datetime, forward: bool) -> tuple[datetime, bool]:
+    """The instant next to `wall`, and whether the expression fires every hour. DAGs share schedules: the midnight
+    that one of them asked for serves all."""
+    read: dict[str, croniter] = _own.__dict__.setdefault("read", {})
+    cron = read.get(expression)
+    if cron is None:
+        if len(read) >= _MOST_READ:
+            read.clear()
+        cron = read[expression] = croniter(expression, start_time=wall)
+    step = cron.get_next if forward else cron.get_prev
+    fires: datetime = step(datetime, start_time=wall)
+    return fires, cron.expanded[1] == ["*"]
 
 
 @lru_cache(maxsize=4096)
