@@ -216,6 +216,13 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_MAX_MAP_LENGTH",
+        "`1024`",
+        "How long a value may be that tasks are mapped over (Airflow's `[core] max_map_length`); at least 100. "
+        "A task that returns a longer one fails.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_BUNDLE_MAX_BYTES",
         "`200000000`",
         "The largest bundle, unpacked, in bytes.",

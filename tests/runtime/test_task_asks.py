@@ -58,3 +58,27 @@ def test_a_file_that_asks_at_import_is_loaded_with_its_task(agent: AgentProcess,
     assert {token for _, path, _, token, _ in gateway.asked if path == "variables/suffix"} == {
         work.task.token
     }
+
+
+LONG = (
+    "from airflow.sdk import DAG, task\n"
+    "with DAG('long', schedule=None):\n"
+    "    @task\n    def listing():\n        return list(range(101))\n"
+    "    @task\n    def each(n):\n        return n\n"
+    "    each.expand(n=listing())\n"
+)
+
+
+def test_a_long_list_to_map_over_is_asked_about_and_may_be_refused(agent: AgentProcess, gateway) -> None:
+    """Written behind it would be acknowledged before anybody could say that it is too long."""
+    works = Works(gateway, {"dags.py": LONG})
+    for status, state in ((400, "failed"), (201, "success")):
+        work = works.task(dag_id="long", task_id="listing")
+        place = f"xcoms/long/{work.task.ti['run_id']}/listing/return_value"
+        detail = {"reason": "unmappable_return_value_length", "message": "pushed value is too large"}
+        gateway.answers["POST", place] = (status, {"detail": detail} if status == 400 else {"message": "set"})
+        gateway.give(work)
+        ended = gateway.finished(work)
+        assert ended["state"] == state, gateway.log_events(work)
+        assert gateway.operations(work, "xcom_set") == []
+        assert ("POST", place) in [(method, path) for method, path, *_ in gateway.asked]

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
+
 from controlplane.foundation.db import execute
 from domain.ids import uuid7
-
-MAX_MAPPED_LENGTH = 1024
-"""Airflow's `[core] max_map_length`."""
-
 
 class XComUnknown(LookupError):
     """No such XCom."""
@@ -51,7 +49,7 @@ def put_xcom(
 ) -> None:
     """Set or replace it. `by` and `epoch` name the attempt that speaks: if it was superseded in the meantime
     nothing is written. Raises MappedLengthTooLarge, XComRunUnknown."""
-    if mapped_length is not None and mapped_length > MAX_MAPPED_LENGTH:
+    if mapped_length is not None and mapped_length > settings.MAX_MAP_LENGTH:
         raise MappedLengthTooLarge("pushed value is too large to map as a downstream's dependency")
     rows = execute(
         "execution/sql/put_xcom.sql",

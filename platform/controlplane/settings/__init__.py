@@ -22,6 +22,8 @@ GIT_MAX_BYTES = env.integer("AERODROME_GIT_MAX_BYTES", 2_000_000_000)
 """How large a tenant's repository, with all its history, may grow."""
 PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
 """How long a push or an upload waits to tell what its files gave."""
+MAX_MAP_LENGTH = env.integer("AERODROME_MAX_MAP_LENGTH", 1024, least=100)
+"""Airflow's `[core] max_map_length`. Agents ask about lists longer than 100 only."""
 RUNTIME_AIRFLOW = env.text("AERODROME_RUNTIME_AIRFLOW", "3.3.2")
 RUNTIME_PYTHON = env.text("AERODROME_RUNTIME_PYTHON", "3.11")
 

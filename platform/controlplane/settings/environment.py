@@ -25,13 +25,16 @@ def text(name: str, default: str | None = None) -> str:
     return default
 
 
-def integer(name: str, default: int) -> int:
+def integer(name: str, default: int, *, least: int | None = None) -> int:
     """A whole number."""
     raw = text(name, str(default))
     try:
-        return int(raw)
+        value = int(raw)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {raw!r}.") from error
+    if least is not None and value < least:
+        raise ImproperlyConfigured(f"{name} must be at least {least}, not {value}.")
+    return value
 
 
 def boolean(name: str, default: bool) -> bool:

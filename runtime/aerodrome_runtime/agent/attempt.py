@@ -14,7 +14,7 @@ from typing import Any
 
 from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
-from aerodrome_runtime.agent.operations import BEHIND, FLUSH_SECONDS, PAUSES, STATES, state_operation
+from aerodrome_runtime.agent.operations import FLUSH_SECONDS, PAUSES, STATES, state_operation, written_behind
 from aerodrome_runtime.agent.outcome import Ending, conclude
 from aerodrome_runtime.agent.reporting import Reporter
 from aerodrome_runtime.agent.sdk.answers import api_error
@@ -180,7 +180,7 @@ class Attempt:
 
     def _request(self, number: int, message: dict[str, Any]) -> None:
         kind = message.get("type", "")
-        behind = BEHIND.get(kind)
+        behind = written_behind(message)
         if behind is not None and self._fenced is None:
             try:
                 operation = behind(message)

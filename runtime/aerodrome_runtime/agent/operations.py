@@ -15,6 +15,9 @@ from taskwire.agent import Operation
 
 FLUSH_SECONDS = 0.2
 
+LONG_LIST = 100
+"""A value that maps to more instances than this is not written behind: the control plane may refuse it."""
+
 XCOM_FIELDS = ("key", "value", "dag_id", "run_id", "task_id", "map_index", "mapped_length", "dag_result")
 
 
@@ -40,6 +43,14 @@ BEHIND: dict[str, Callable[[dict[str, Any]], Operation]] = {
     "SetXCom": _xcom_set,
     "SkipDownstreamTasks": _skip_downstream,
 }
+
+
+def written_behind(message: dict[str, Any]) -> Callable[[dict[str, Any]], Operation] | None:
+    """What makes an operation of this message; None when its answer must be waited for."""
+    if message.get("type") == "SetXCom" and (message.get("mapped_length") or 0) > LONG_LIST:
+        return None
+    return BEHIND.get(message.get("type", ""))
+
 
 STATES: dict[str, str | None] = {
     "SucceedTask": "success",

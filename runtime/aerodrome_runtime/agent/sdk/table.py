@@ -71,12 +71,12 @@ HANDLERS: dict[str, Handler] = {
     "DeleteAssetStateStoreByUri": stores.delete_asset_value,
     "ClearAssetStateStoreByName": stores.clear_asset,
     "ClearAssetStateStoreByUri": stores.clear_asset,
+    "SetXCom": xcoms.set_xcom,  # unless it is written behind
 }
 
 
 OF_TRIGGERS: dict[str, Handler] = {
     **HANDLERS,
-    "SetXCom": xcoms.set_xcom,
     "GetHITLDetailResponse": task_instances.get_hitl_response,
     "UpdateHITLDetail": task_instances.update_hitl,
 }

@@ -29,7 +29,7 @@ async def get_xcom(asking: Asking, message: dict[str, Any]) -> Body:
 
 
 async def set_xcom(asking: Asking, message: dict[str, Any]) -> Body:
-    """Of a trigger; a task's own are written behind."""
+    """Of a trigger, or a long list to map over; a task's other ones are written behind."""
     params = {
         name: message[name]
         for name in ("map_index", "mapped_length")
