@@ -1,7 +1,6 @@
--- Purpose: instances of these runs were cleared: runs that are over are queued again; all count the clear.
--- Their deadlines that count from `queued_at` are computed anew (`watch`). Locks: the runs, held already.
--- Bound: the runs given. Rows out: (id, state).
-WITH cleared AS (
+-- Purpose: instances of these runs were cleared: runs that are over are queued again; all count the clear, and their
+-- deadlines are computed anew. Locks: the runs, held already. Bound: the runs given. Rows out: (id, state).
+WITH again AS (
   UPDATE dag_run r
   SET clear_number = r.clear_number + 1, queued_at = %(now)s::timestamptz,
       state = CASE WHEN r.state IN ('success', 'failed') THEN 'queued' ELSE r.state END,
@@ -14,10 +13,10 @@ WITH cleared AS (
   RETURNING r.id, r.state, r.dag_version_id
 ), watched AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
-  SELECT (SELECT app.tenant()), 'watch', c.id, least(%(now)s::timestamptz, clock_timestamp())
-  FROM cleared c CROSS JOIN LATERAL (
-    SELECT v.has_deadlines FROM dag_version v
-    WHERE v.tenant_id = (SELECT app.tenant()) AND v.id = c.dag_version_id OFFSET 0) v
+  SELECT (SELECT app.tenant()), 'watch', again.id, least(%(now)s::timestamptz, clock_timestamp())
+  FROM again CROSS JOIN LATERAL (
+    SELECT has_deadlines FROM dag_version v
+    WHERE v.tenant_id = (SELECT app.tenant()) AND v.id = again.dag_version_id OFFSET 0) v
   WHERE v.has_deadlines
 )
-SELECT id, state FROM cleared
+SELECT id, state FROM again
