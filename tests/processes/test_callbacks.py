@@ -23,7 +23,7 @@ FILES = {
         import time
         from datetime import timedelta
 
-        from airflow.sdk import DAG, DeadlineAlert, DeadlineReference, SyncCallback, task
+        from airflow.sdk import DAG, DeadlineAlert, DeadlineReference, SyncCallback, Variable, task
         from airflow.sdk.exceptions import AirflowSkipException
 
 
@@ -34,6 +34,10 @@ FILES = {
                 print("CALLED", kind, what, context.get("reason") or "-")
 
             return callback
+
+
+        def ask(context):
+            print("CALLED asked", context["ti"].task_id, 0, Variable.get("colour"))
 
 
         def late(context, word):
@@ -78,7 +82,7 @@ FILES = {
             def is_killed():
                 os.kill(os.getpid(), signal.SIGKILL)
 
-            @task
+            @task(on_failure_callback=[say("failure"), ask])
             def leaves():
                 os._exit(7)
 
@@ -121,6 +125,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def called(_shared_stack: Stack) -> StackTenant:
     tenant = _shared_stack.sign_up()
+    tenant.call("POST", "/variables", {"key": "colour", "value": "green"})
     tenant.deploy(FILES, "called", "greedy", "vanishing", "hanging")
     return tenant
 
@@ -175,6 +180,7 @@ def test_each_callback_of_a_run_is_called_once_however_its_tasks_ended(called: S
             "retry is_killed 1 -": 1,
             "failure is_killed 2 -": 1,
             "failure leaves 1 -": 1,
+            "asked leaves 0 green": 1,
             "failure overruns 1 -": 1,
             "dag_failure - 0 task_failure": 1,
             "deadline - 0 w": 1,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from taskwire.workload import Limits, Workload
+from tests.runtime.conftest import DAGS, make_passable
 from tests.support.agent_process import AgentProcess, Works
 from tests.support.fake_gateway import FakeGateway
 
@@ -171,6 +173,23 @@ def test_a_callback_asks_with_its_own_token(agent: AgentProcess, gateway, works)
     assert {token for _, path, _, token, _ in gateway.asked if path == "variables/colour"} == {
         work.callback.token
     }
+
+
+@pytest.mark.heavy
+def test_an_agent_that_ends_says_that_it_cut_a_callback(
+    runtime_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("agent")
+    make_passable(directory)
+    with FakeGateway() as gateway:
+        works = Works(gateway, {"called_back.py": (DAGS / "called_back.py").read_text()})
+        process = AgentProcess(gateway=gateway, directory=directory, runtime=runtime_path)
+        work = works.callback(kind="task_failure", task_id="hanging", state="failed", **PATH)
+        gateway.give(work)
+        gateway.until(lambda: gateway.operations(work, "callback_begun"), "the callback to begin")
+        assert process.stop() == 0
+        [done] = gateway.operations(work, "callback_done")
+    assert done == {"state": "failed", "message": "the agent is shutting down"}
 
 
 def test_one_that_another_claim_has_is_not_run(agent: AgentProcess, gateway, works) -> None:

@@ -66,6 +66,11 @@ class CallbackAttempt:
         self._stopped: str | None = None
         self._errors: list[str] = []
 
+    @property
+    def begun(self) -> bool:
+        """Whether the author's code may have run."""
+        return self._spare is not None
+
     async def run(self, *, bundles: Bundles, spares: Spares, shipper: Shipper, runtimes: Path) -> None:
         work = self.work
         shipper.open(tenant_id=work.tenant_id, id=work.id, epoch=work.epoch, task_log=self.log)
@@ -117,15 +122,17 @@ class CallbackAttempt:
 
     async def _run(self, spare: Spare) -> None:
         child = spare.child
+        begun: Verdict | None = None
         if self._stopped is None:
             # Not kept on disk: said by a later process, it would tell of code that never ran.
             begun = await self._submit(Operation(kind="callback_begun"), keep=False)
-            if begun.verdict != "accepted":
-                log.warning("callback %s e%s: %s", self.work.id, self.work.epoch, begun.message)
-                self._stopped = begun.reason
-        if self._stopped is not None:
+        if begun is None or begun.verdict != "accepted" or self._stopped is not None:
             child.signal(signal.SIGKILL, group=True)
             await child.exited
+            if begun is not None and begun.verdict == "accepted":
+                await self._done("failed", f"it was not called: {self._stopped}")
+            elif begun is not None:
+                log.warning("callback %s e%s: %s", self.work.id, self.work.epoch, begun.message)
             return
         self._spare = spare
         self.log.on_pressure = child.pause

@@ -158,9 +158,9 @@ class Agent:
     async def finish(self) -> None:
         """Hand back what has not begun, let the rest come to its end for a while, stop what is left."""
         await self.triggers.close()
-        for attempt in list(self.attempts.values()):
-            if not attempt.begun:
-                attempt.stop(SHUTTING_DOWN)
+        for waiting in [*self.attempts.values(), *self.callbacks.values()]:
+            if not waiting.begun:
+                waiting.stop(SHUTTING_DOWN)
         for seconds in (DRAIN_SECONDS, STOP_SECONDS):
             tasks = [task for _, task in self.working.values()]
             if tasks:
