@@ -77,6 +77,13 @@ WAITS = {
         with DAG("waits", schedule=None):
             DateTimeSensorAsync(task_id="instant", target_time=pendulum.datetime(2020, 1, 1))
             TimeDeltaSensorAsync(task_id="soon", delta=timedelta(seconds=1))
+            DateTimeSensorAsync(
+                task_id="begins", start_from_trigger=True, target_time="{{ dag_run.run_after.isoformat() }}"
+            )
+            DateTimeSensorAsync(
+                task_id="ends_there", start_from_trigger=True, end_from_trigger=True,
+                target_time=pendulum.datetime(2020, 1, 1),
+            )
             Defers(task_id="file", trigger=FileTrigger(filepath=__file__, poke_interval=0.2))
             Defers(task_id="own", trigger=Reads("word"))
             Defers(task_id="ends", trigger=Reads("word", ends=True))
@@ -102,7 +109,8 @@ def test_tasks_wait_for_instants_triggers_and_other_runs(stack: Stack, tenant: S
     tenant.until_over(run, seconds=120)
     states = {row["task_id"]: (row["state"], row["try_number"]) for row in tenant.instances(run)}
     logs = {name: tenant.log(run, name) for name, (state, _) in states.items() if state == "failed"}
-    expected = dict.fromkeys(["instant", "soon", "file", "own", "ends", "calls", "other"], ("success", 1))
+    good = ["instant", "soon", "begins", "ends_there", "file", "own", "ends", "calls", "other"]
+    expected = dict.fromkeys(good, ("success", 1))
     assert states == {**expected, "bad": ("failed", 1), "late": ("failed", 1)}, logs
     own = tenant.xcom(run, "own")
     assert own == {"event": "{'value': 'heard'}", "kept": 7, "try": 1}

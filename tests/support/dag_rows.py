@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from controlplane.dagprocessor.asset_references import record_assets
-from controlplane.dagprocessor.rows import alerts_of, limits_of, past_of, reading_of, told_of
+from controlplane.dagprocessor.rows import alerts_of, limits_of, past_of, reading_of, starts_of, told_of
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.dag import Dag
@@ -109,6 +109,7 @@ def _store_tasks(tenant: Tenant, spec: DagSpec, version: DagVersion) -> None:
             "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
             "execution_timeout_seconds": task.execution_timeout_seconds,
             **told_of(task),
+            **starts_of(task),
             **past_of(spec, task),
             **reading[number],
         }

@@ -86,6 +86,7 @@ def task_rows(*, spec: DagSpec, version_id: UUID) -> list[dict[str, Any]]:
             "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
             "execution_timeout_seconds": task.execution_timeout_seconds,
             **told_of(task),
+            **starts_of(task),
             **past_of(spec, task),
             **reading[position],
         }
@@ -123,6 +124,11 @@ def told_of(task: TaskSpec) -> dict[str, bool]:
         "tells_failure": "on_failure" in task.has_callbacks or (mails and task.email_on_failure),
         "tells_retry": "on_retry" in task.has_callbacks or (mails and task.email_on_retry),
     }
+
+
+def starts_of(task: TaskSpec) -> dict[str, bool]:
+    """Whether it begins in its trigger. A mapped task does not, as in Airflow."""
+    return {"starts_deferred": bool(task.start_from_trigger and task.start_trigger and not task.is_mapped)}
 
 
 def past_of(spec: DagSpec, task: TaskSpec) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from controlplane.foundation.db import execute
 from controlplane.ledger import transitions
+from controlplane.scheduler.start_deferred import start_deferred
 from domain.capacity import HeldReason, PoolUse, ReadyTask, admit
 
 BATCH = 128
@@ -102,6 +103,12 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
         if not tell_rest:
             full.seed(taken)
         rows = _look(full, size, using)
+        found = len(rows)
+        starting = [row[0] for row in rows if row[17]]
+        if starting:
+            # They begin in their triggers: nothing of theirs is weighed.
+            rows = [row for row in rows if not row[17]]
+            start_deferred(ids=starting, now=now, using=using)
         ready = [_ready(row) for row in rows]
         answer = admit(
             ready=ready,
@@ -116,10 +123,10 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
             dispatched += transitions.dispatch_tasks(ids=answer.admitted, now=now, using=using)
         _tell(rows, answer.held, using)
         held.update(answer.held)
-        if len(rows) < size:
+        if found < size:
             break
         size = BATCH
-        if answer.admitted:
+        if answer.admitted or starting:
             continue
         known = len(full)
         for task in ready:

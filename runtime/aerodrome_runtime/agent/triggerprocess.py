@@ -39,6 +39,8 @@ IDLE_SECONDS = 10.0
 """How long a process without triggers stays."""
 STOP_SECONDS = 6.0
 TAIL = 20
+BUNDLE_MARK = "${BUNDLE}"
+"""`translate.plain.BUNDLE_MARK`; the agent never imports what loads Airflow."""
 
 
 @dataclass(eq=False)
@@ -79,6 +81,7 @@ class TriggerProcess:
         """What Airflow calls the seqs of events that are stored."""
         self.ending = False
         self._tenant = tenant
+        self._bundle = ""
         self._zygotes = zygotes
         self._confinement = confinement
         self._on_event = on_event
@@ -98,6 +101,7 @@ class TriggerProcess:
         """Until it is told to end or has nothing to do (None), or dies: then why. Raises ZygoteLost, OSError."""
         link = await self._zygotes.link(runtime)
         confined = self._confinement.prepare(runtime=runtime, bundle=bundle, limits=Limits())
+        self._bundle = str(bundle)
         loop = asyncio.get_running_loop()
         child = self._child = Child(loop=loop, link=link)
         blocked = False
@@ -193,7 +197,7 @@ class TriggerProcess:
         for held in self.members.values():
             if not held.told and not held.over:
                 held.told = True
-                create.append(run_trigger(held))
+                create.append(run_trigger(held, self._bundle))
         persisted, self.persisted = self.persisted, []
         cancels, self._cancels = sorted(self._cancels), set()
         return {
@@ -243,12 +247,17 @@ class TriggerProcess:
                 held.log.structured(msgspec.json.encode(event))
 
 
-def run_trigger(held: Held) -> dict[str, Any]:
-    """Airflow's workload `RunTrigger`. The kwargs are plain JSON: nothing here is encrypted."""
+def run_trigger(held: Held, bundle: str) -> dict[str, Any]:
+    """Airflow's workload `RunTrigger`. The kwargs are plain JSON: nothing here is encrypted.
+
+    Of a task that begins here they come from the DAG version, in which the bundle's folder is only marked.
+    """
     order = held.order
     kwargs = (
         order.kwargs if isinstance(order.kwargs, str) else msgspec.json.encode(order.kwargs or {}).decode()
     )
+    if order.dag_rel_path:
+        kwargs = kwargs.replace(BUNDLE_MARK, msgspec.json.encode(bundle).decode()[1:-1])
     return {
         "type": "RunTrigger",
         "id": held.number,

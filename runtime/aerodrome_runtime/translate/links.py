@@ -34,11 +34,21 @@ def start_trigger(*, task: Any, plain: Plain) -> dict[str, Any]:
     timeout = args.timeout
     return {
         "classpath": plain.text(args.trigger_cls),
-        "kwargs": plain.value(args.trigger_kwargs or {}),
+        "kwargs": _serialised(args.trigger_kwargs or {}, plain),
         "next_method": args.next_method,
-        "next_kwargs": plain.value(args.next_kwargs or {}),
+        "next_kwargs": _serialised(args.next_kwargs or {}, plain),
         "timeout_seconds": timeout.total_seconds() if isinstance(timeout, datetime.timedelta) else timeout,
     }
+
+
+def _serialised(values: dict[str, Any], plain: Plain) -> Any:
+    """As a task that defers from a worker sends them; the bundle's folder is marked, the runner puts it in again."""
+    from airflow.sdk.serde import serialize
+
+    try:
+        return plain.value(serialize(values))
+    except (TypeError, ValueError, AttributeError, RecursionError):
+        return plain.value(values)
 
 
 def _argument(task: Any, name: str) -> Any:

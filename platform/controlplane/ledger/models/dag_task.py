@@ -63,6 +63,8 @@ class DagTask(TenantModel):
     tells_failure = models.BooleanField(db_default=False)
     """Has an `on_failure` callback or a mail to send: somebody must run it when the task's process died."""
     tells_retry = models.BooleanField(db_default=False)
+    starts_deferred = models.BooleanField(db_default=False)
+    """Airflow's `start_from_trigger`: it begins in its trigger, before any worker has it."""
 
     class Meta:
         db_table = "dag_task"

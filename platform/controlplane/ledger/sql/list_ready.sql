@@ -10,7 +10,8 @@ WITH served AS MATERIALIZED (
 )
 SELECT ti.id, ti.dag_id, ti.dag_run_id, ti.task_id, ti.map_index, ti.priority_weight, r.logical_date, ti.pool,
        ti.pool_slots, d.max_active_tasks, t.max_active_tis_per_dag, t.max_active_tis_per_dagrun, ti.held_reason,
-       ti.yields, ti.queue, ti.queue = ANY((SELECT names FROM served)::text[]), t.is_known IS NOT NULL
+       ti.yields, ti.queue, ti.queue = ANY((SELECT names FROM served)::text[]), t.is_known IS NOT NULL,
+       t.starts_deferred AND ti.next_method IS NULL
 FROM task_instance ti
 CROSS JOIN LATERAL (
   SELECT logical_date FROM dag_run
@@ -19,7 +20,7 @@ CROSS JOIN LATERAL (
   SELECT max_active_tasks FROM dag
   WHERE tenant_id = ti.tenant_id AND dag_id = ti.dag_id AND NOT is_paused OFFSET 0) d
 LEFT JOIN LATERAL (
-  SELECT max_active_tis_per_dag, max_active_tis_per_dagrun, true AS is_known FROM dag_task
+  SELECT max_active_tis_per_dag, max_active_tis_per_dagrun, starts_deferred, true AS is_known FROM dag_task
   WHERE tenant_id = ti.tenant_id AND dag_version_id = ti.dag_version_id AND task_index = ti.task_index OFFSET 0
 ) t ON true
 WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.state = 'scheduled'

@@ -35,6 +35,9 @@ WITH named AS MATERIALIZED (
 ), gone AS (
   DELETE FROM workload w USING free f, target t
   WHERE w.id = f.id AND w.tenant_id = (SELECT app.tenant()) AND t.id = f.ref AND t.epoch = f.epoch
+), untriggered AS (
+  DELETE FROM workload w USING skipped s
+  WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = s.id AND w.kind = 'trigger' AND s.was = 'deferred'
 ), runs AS (
   UPDATE dag_run r SET failed_leaves = r.failed_leaves - c.n
   FROM (SELECT dag_run_id, count(*)::int AS n FROM skipped WHERE was = 'upstream_failed' AND is_leaf
