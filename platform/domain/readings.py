@@ -39,7 +39,7 @@ class Role(StrEnum):
 class Reading:
     """One upstream that is read. `near`: 0 all its instances; 1 the one whose index the reader's lies in;
     2 the span of as many instances as the reader has inside the common group (see `span`). `depth`: how many
-    mapped groups enclose both, which is where the common group stands."""
+    mapped groups enclose both, which is where the common group stands. `expanded`: it has map indexes."""
 
     up: int
     task_id: str
@@ -47,6 +47,7 @@ class Reading:
     near: int = 0
     depth: int = 0
     setup: bool = False
+    expanded: bool = False
 
 
 def is_expanded(task: TaskSpec) -> bool:
@@ -131,7 +132,9 @@ def _reading(tasks: Sequence[TaskSpec], task: TaskSpec, up: int, role: Role) -> 
         depth += 1
     further = other.is_mapped or len(other.mapped_group_ids) > depth
     near = 0 if depth == 0 else 2 if further else 1
-    return Reading(up, other.task_id, role, near=near, depth=depth, setup=other.is_setup)
+    return Reading(
+        up, other.task_id, role, near=near, depth=depth, setup=other.is_setup, expanded=is_expanded(other)
+    )
 
 
 def _sources(spec: DagSpec, task: TaskSpec, index: dict[str, int]) -> list[int]:

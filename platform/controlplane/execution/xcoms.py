@@ -15,6 +15,7 @@ from django.conf import settings
 from controlplane.foundation.db import execute
 from domain.ids import uuid7
 
+
 class XComUnknown(LookupError):
     """No such XCom."""
 

@@ -34,6 +34,8 @@ class Woken:
     """Runs without some of their DAG's tasks: nothing may be able to happen there any more."""
     revising: list[UUID] = field(default_factory=list)
     """Were expanded in an earlier round and may run again, if their index is still there."""
+    weighing: list[UUID] = field(default_factory=list)
+    """Are decided by what they read, now."""
     is_read: bool = False
     """Tasks read the ended instances instead of counting them: they must be weighed."""
 
@@ -162,6 +164,8 @@ def woken_of(rows: list[tuple[Any, ...]]) -> Woken:
             out.asking.append(row_id)
         elif state == "revise":
             out.revising.append(row_id)
+        elif state == "weigh":
+            out.weighing.append(row_id)
         elif state is None:
             out.unexpanded.append(row_id)
         elif state == "scheduled":

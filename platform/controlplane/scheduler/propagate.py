@@ -53,6 +53,8 @@ def settle(woken: Woken, *, now: datetime, using: str, of: Sequence[UUID] = ()) 
         answered = ask_past(ids=asking, now=now, using=using)
         ended += answered.ended
         unexpanded += answered.unexpanded
+    if woken.weighing:
+        ended += weigh(changed=[], targets=woken.weighing, now=now, using=using)
     for ids, verb in ((unexpanded, expand), (woken.revising, revise)):
         if ids:
             grown = verb(ids=ids, now=now, using=using)

@@ -63,7 +63,7 @@ WITH asking AS MATERIALIZED (
   SET state = CASE WHEN j.reason IS NOT NULL OR j.unexpanded THEN NULL WHEN j.is_empty THEN 'success' ELSE 'scheduled' END,
       held_reason = j.reason, past_run_id = CASE WHEN j.reason IS NOT NULL THEN j.past_run END,
       scheduled_at = CASE WHEN j.reason IS NULL AND NOT j.unexpanded THEN %(now)s::timestamptz END,
-      try_number = ti.try_number + CASE WHEN j.reason IS NULL AND NOT j.unexpanded AND NOT j.is_empty THEN 1 ELSE 0 END,
+      try_number = ti.try_number + CASE WHEN j.reason IS NULL AND NOT j.unexpanded THEN 1 ELSE 0 END,
       start_date = CASE WHEN j.reason IS NULL AND j.is_empty AND NOT j.unexpanded THEN %(now)s::timestamptz END,
       end_date = CASE WHEN j.reason IS NULL AND j.is_empty AND NOT j.unexpanded THEN %(now)s::timestamptz END
   FROM judged j

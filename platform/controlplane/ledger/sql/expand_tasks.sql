@@ -12,7 +12,7 @@ WITH said AS (
                          THEN ARRAY(SELECT n::int FROM jsonb_array_elements_text(said.nested) AS e(n)) END,
       state = CASE WHEN said.again OR t.past_rule > 0 THEN NULL WHEN t.is_empty THEN 'success' ELSE 'scheduled' END,
       scheduled_at = CASE WHEN NOT (said.again OR t.past_rule > 0) THEN %(now)s::timestamptz END,
-      try_number = ti.try_number + CASE WHEN said.again OR t.past_rule > 0 OR t.is_empty THEN 0 ELSE 1 END,
+      try_number = ti.try_number + CASE WHEN said.again OR t.past_rule > 0 THEN 0 ELSE 1 END,
       start_date = CASE WHEN t.is_empty AND NOT (said.again OR t.past_rule > 0) THEN %(now)s::timestamptz END,
       end_date = CASE WHEN t.is_empty AND NOT (said.again OR t.past_rule > 0) THEN %(now)s::timestamptz END
   FROM said, dag_task t

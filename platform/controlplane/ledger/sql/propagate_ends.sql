@@ -53,7 +53,7 @@ WITH ended AS MATERIALIZED (
         WHEN 2 THEN 'skipped' WHEN 3 THEN 'upstream_failed' WHEN 4 THEN 'removed' END,
       held_reason = NULL, past_run_id = NULL,
       scheduled_at = CASE WHEN w.decision = 1 AND NOT w.unexpanded THEN %(now)s::timestamptz END,
-      try_number = ti.try_number + CASE WHEN w.decision = 1 AND NOT w.unexpanded AND NOT w.is_empty THEN 1 ELSE 0 END,
+      try_number = ti.try_number + CASE WHEN w.decision = 1 AND NOT w.unexpanded THEN 1 ELSE 0 END,
       start_date = CASE WHEN w.decision > 1 OR (w.decision = 1 AND w.is_empty AND NOT w.unexpanded)
                         THEN %(now)s::timestamptz END,
       end_date = CASE WHEN w.decision > 1 OR (w.decision = 1 AND w.is_empty AND NOT w.unexpanded)

@@ -21,7 +21,7 @@ WITH said AS (
 ), kept AS (
   UPDATE task_instance ti
   SET state = CASE WHEN t.is_empty THEN 'success' ELSE 'scheduled' END, scheduled_at = %(now)s::timestamptz,
-      try_number = ti.try_number + CASE WHEN t.is_empty THEN 0 ELSE 1 END,
+      try_number = ti.try_number + 1,
       start_date = CASE WHEN t.is_empty THEN %(now)s::timestamptz END,
       end_date = CASE WHEN t.is_empty THEN %(now)s::timestamptz END
   FROM said, dag_task t

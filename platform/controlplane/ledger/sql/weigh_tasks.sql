@@ -43,7 +43,7 @@ WITH touched AS MATERIALIZED (
            WHERE l.role = 'source' AND (u.state IS NULL OR u.state NOT IN (
              'success', 'failed', 'skipped', 'upstream_failed', 'removed')))) AS looks_far,
          t.upstream_count > 0 AS has_upstream, t.is_teardown, t.is_empty, t.past_rule,
-         w.is_mapped AND w.map_index >= 0 AND t.known_lengths IS NULL AND r.clear_number > 0 AS revise
+         w.is_mapped AND w.map_index >= 0 AND t.known_lengths IS NULL AND r.clear_number > 0 AS revise, r.lacks_tasks
   FROM asked
   CROSS JOIN LATERAL (
     SELECT * FROM task_instance
@@ -53,18 +53,18 @@ WITH touched AS MATERIALIZED (
     WHERE tenant_id = w.tenant_id AND dag_version_id = w.dag_version_id AND task_index = w.task_index
       AND readings IS NOT NULL OFFSET 0) t
   CROSS JOIN LATERAL (
-    SELECT clear_number FROM dag_run
+    SELECT clear_number, lacks_tasks FROM dag_run
     WHERE id = w.dag_run_id AND tenant_id = w.tenant_id AND state = 'running' OFFSET 0) r
 ), reader AS MATERIALIZED (
-  SELECT dag_run_id, dag_version_id, task_index, bool_or(looks_far) AS looks_far
+  SELECT dag_run_id, dag_version_id, task_index, bool_or(looks_far) AS looks_far, bool_or(lacks_tasks) AS lacks_tasks
   FROM me GROUP BY dag_run_id, dag_version_id, task_index
 ), reading AS MATERIALIZED (
-  SELECT d.dag_run_id, d.task_index, d.looks_far, l.*
+  SELECT d.dag_run_id, d.task_index, d.looks_far, d.lacks_tasks, l.*
   FROM reader d
   JOIN dag_task t ON t.tenant_id = (SELECT app.tenant()) AND t.dag_version_id = d.dag_version_id
                  AND t.task_index = d.task_index
   CROSS JOIN LATERAL jsonb_to_recordset(t.readings) AS l(
-    up int, task_id text, role text, near int, depth int, setup bool)
+    up int, task_id text, role text, near int, depth int, setup bool, expanded bool)
 ), whole AS MATERIALIZED ( -- all instances of an upstream, once per task of a run
   SELECT l.dag_run_id, l.task_index, l.role, l.near > 0 AS far, u.state, l.setup, count(*)::int AS n
   FROM reading l
@@ -74,6 +74,18 @@ WITH touched AS MATERIALIZED (
   WHERE l.role <> 'skip' AND (l.near = 0 OR l.looks_far) AND (l.role <> 'source' OR u.map_index = -1)
   GROUP BY l.dag_run_id, l.task_index, l.role, l.near > 0, u.state, l.setup
 ), seen AS MATERIALIZED (
+  -- An upstream that this run does not have is waited for in vain, unless one is mapped: then Airflow counts rows.
+  SELECT me.id, l.role, NULL::text AS state, l.setup, 1 AS n
+  FROM me
+  JOIN reading l ON l.dag_run_id = me.dag_run_id AND l.task_index = me.task_index AND l.lacks_tasks
+                AND l.role IN ('direct', 'setup', 'scope')
+  WHERE NOT EXISTS (
+      SELECT FROM task_instance u WHERE u.tenant_id = (SELECT app.tenant()) AND u.dag_run_id = l.dag_run_id
+                                    AND u.task_index = l.up)
+    AND NOT EXISTS (
+      SELECT FROM reading o WHERE o.dag_run_id = l.dag_run_id AND o.task_index = l.task_index AND o.role = l.role
+                              AND o.expanded)
+  UNION ALL
   SELECT me.id, w.role, w.state, w.setup, w.n
   FROM me JOIN whole w ON w.dag_run_id = me.dag_run_id AND w.task_index = me.task_index
                       AND (NOT w.far OR me.looks_far)
@@ -150,7 +162,7 @@ WITH touched AS MATERIALIZED (
       held_reason = NULL, past_run_id = NULL,
       scheduled_at = CASE WHEN w.decision = 1 AND NOT (w.unexpanded OR w.revise) THEN %(now)s::timestamptz END,
       try_number = ti.try_number
-        + CASE WHEN w.decision = 1 AND NOT (w.unexpanded OR w.revise OR w.is_empty) THEN 1 ELSE 0 END,
+        + CASE WHEN w.decision = 1 AND NOT (w.unexpanded OR w.revise) THEN 1 ELSE 0 END,
       start_date = CASE WHEN w.decision > 1 OR (w.decision = 1 AND w.is_empty AND NOT (w.unexpanded OR w.revise))
                         THEN %(now)s::timestamptz END,
       end_date = CASE WHEN w.decision > 1 OR (w.decision = 1 AND w.is_empty AND NOT (w.unexpanded OR w.revise))
