@@ -54,7 +54,7 @@ def store_assets(
     *, assets: Iterable[dict[str, Any]], overwrite: bool, now: datetime, using: str = "default"
 ) -> list[tuple[str, str]]:
     """{name, uri, group, extra} exist afterwards; returns (name, uri) of those that are new."""
-    rows = _json(list(assets))
+    rows = _json([{"n": place, **one} for place, one in enumerate(assets)])
     found = execute("ledger/sql/store_assets.sql", using=using, assets=rows, overwrite=overwrite, now=now)
     return [(row[0], row[1]) for row in found]
 
