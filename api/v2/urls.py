@@ -63,6 +63,7 @@ urlpatterns = [
     ),
     path("api/v2/dags/<str:dag_id>/clearTaskInstances", by_method(POST=clear.post_clear_task_instances)),
     path("api/v2/dags/<str:dag_id>/clearDagRuns", by_method(POST=clear_runs.clear_dag_runs)),
+    path("api/v2/dags/<str:dag_id>/clearPartitions", by_method(POST=clear_runs.clear_dag_run_partitions)),
     path("api/v2/dags/<str:dag_id>/details", by_method(GET=dags.get_dag_details)),
     path("api/v2/dags/<str:dag_id>/tasks", by_method(GET=tasks.get_tasks)),
     path("api/v2/dags/<str:dag_id>/tasks/<str:task_id>", by_method(GET=tasks.get_task)),

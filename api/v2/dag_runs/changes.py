@@ -38,23 +38,46 @@ class ClearBody(BaseModel):
         return data
 
 
-class BulkClearBody(ClearBody):
-    """POST …/clearDagRuns: runs by name, or those of a partition."""
+class Partitions(BaseModel):
+    """Runs of a partition, or of partitions by date: one way to name runs, among others."""
 
-    dag_runs: list[BulkRun] = Field(default_factory=list)
+    model_config = ConfigDict(extra="forbid")
+
     partition_key: str | None = None
     partition_date_start: datetime | None = None
     partition_date_end: datetime | None = None
 
-    @model_validator(mode="after")
-    def check_selection(self) -> Self:
-        window = self.partition_date_start is not None or self.partition_date_end is not None
-        if sum([bool(self.dag_runs), self.partition_key is not None, window]) != 1:
+    def check_one_of(self, other: bool, name: str) -> None:
+        """Raises ValueError unless exactly one way is used. `other`: whether the way called `name` is."""
+        start, end = self.partition_date_start, self.partition_date_end
+        if sum([other, self.partition_key is not None, start is not None or end is not None]) != 1:
             raise ValueError(
-                "Exactly one of dag_runs (non-empty), partition_key, or a partition date window "
+                f"Exactly one of {name}, partition_key, or a partition date window "
                 "(partition_date_start / partition_date_end) must be provided."
             )
-        start, end = self.partition_date_start, self.partition_date_end
         if start is not None and end is not None and start > end:
             raise ValueError("partition_date_start must be on or before partition_date_end.")
+
+
+class BulkClearBody(ClearBody, Partitions):
+    """POST …/clearDagRuns: runs by name, or those of a partition."""
+
+    dag_runs: list[BulkRun] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def check_selection(self) -> Self:
+        self.check_one_of(bool(self.dag_runs), "dag_runs (non-empty)")
+        return self
+
+
+class ClearPartitionsBody(Partitions):
+    """POST …/clearPartitions."""
+
+    run_id: str | None = None
+    clear_task_instances: bool = False
+    dry_run: bool = True
+
+    @model_validator(mode="after")
+    def check_selection(self) -> Self:
+        self.check_one_of(self.run_id is not None, "run_id")
         return self

@@ -24,7 +24,7 @@ _RECORDS = ("new_state", "note", "include_upstream", "include_downstream", "incl
 @operation("runs.edit", event="patch_task_instance", records=_RECORDS)
 def patch_task_instance(call: Call, dag_id: str, dag_run_id: str, task_id: str, **path: int) -> Any:
     """Note and state of a task's instances, or of one index; with the state of its relatives and neighbours."""
-    map_index = path.get("map_index")
+    map_index = path.get("map_index", call.query.integer("map_index"))
     body = call.body(PatchBody)
     spec = newest(dag_id)
     ids = _instances(spec, dag_run_id, task_id, map_index)
@@ -39,7 +39,7 @@ def patch_task_instance(call: Call, dag_id: str, dag_run_id: str, task_id: str, 
 @operation("runs.edit")
 def patch_task_instance_dry_run(call: Call, dag_id: str, dag_run_id: str, task_id: str, **path: int) -> Any:
     """What `patch_task_instance` would change."""
-    map_index = path.get("map_index")
+    map_index = path.get("map_index", call.query.integer("map_index"))
     body = call.body(PatchBody)
     spec = newest(dag_id)
     ids = _instances(spec, dag_run_id, task_id, map_index)
