@@ -121,6 +121,7 @@ def _dag_run(dag_id: str, run_id: str, run: list[Any]) -> dict[str, Any]:
         "data_interval_end": iso(end),
         "run_after": iso(run_after),
         "start_date": iso(began),
+        "end_date": None,
         "clear_number": clear_number,
         "conf": conf or {},
         "consumed_asset_events": [],

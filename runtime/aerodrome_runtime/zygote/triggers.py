@@ -88,6 +88,14 @@ def make_runner(place: Place) -> Any:
         @classmethod
         def create_runtime_ti(cls, task_instance: Any, encoded_dag: Any, dag_run_data: Any) -> Any:
             """`encoded_dag` names the file; the task in it is the author's own."""
+            try:
+                return cls._runtime_ti(task_instance, encoded_dag, dag_run_data)
+            except Exception as error:
+                # Airflow's runner takes this one for a trigger that cannot be made; any other would end it.
+                raise TypeError(f"{type(error).__name__}: {error}") from error
+
+        @staticmethod
+        def _runtime_ti(task_instance: Any, encoded_dag: Any, dag_run_data: Any) -> Any:
             from airflow.api_fastapi.execution_api.datamodels.taskinstance import DagRun
             from airflow.sdk.api.datamodels._generated import TIRunContext
             from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance

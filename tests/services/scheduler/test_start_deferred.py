@@ -50,7 +50,7 @@ def test_it_is_deferred_before_any_worker_has_it(tenant: Tenant) -> None:
 
 def test_a_timer_of_it_needs_nothing_at_all_and_resumes_the_task(tenant: Tenant) -> None:
     at = ago(seconds=1)
-    walk, run = _walk(tenant, classpath=DATE_TIME, kwargs={"moment": moment(at), "end_from_trigger": False})
+    walk, _ = _walk(tenant, classpath=DATE_TIME, kwargs={"moment": moment(at), "end_from_trigger": False})
     walk.schedule()
     (work,) = walk.claim()
     assert work.task is not None
