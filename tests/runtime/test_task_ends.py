@@ -27,6 +27,17 @@ def test_a_task_that_returns_succeeds_with_xcom_and_rendered_fields(
     assert gateway.operations(work, "rendered_fields")
 
 
+def test_what_is_said_after_the_state_is_not_lost(agent: AgentProcess, gateway, works) -> None:
+    """`@task.bash` tells its command once it is known, when its success is reported already."""
+    work, state = run(gateway, works, "renders_again")
+    assert state["state"] == "success"
+    gateway.until_over(work)
+    told = [
+        fields["rendered_fields"]["bash_command"] for fields in gateway.operations(work, "rendered_fields")
+    ]
+    assert told[-1] == "echo told"
+
+
 def test_a_task_pulls_what_another_pushed(agent: AgentProcess, gateway, works) -> None:
     run(gateway, works, "produce")
     work, state = run(gateway, works, "consume")
@@ -43,6 +54,13 @@ def test_an_exception_fails_or_retries_as_the_context_says(agent: AgentProcess, 
     assert failure["error_detail"][0]["exc_type"] == "ValueError"
     _, last = run(gateway, works, "fails")
     assert last["state"] == "failed"
+
+
+def test_a_retry_policy_decides_in_the_task_itself(agent: AgentProcess, gateway, works) -> None:
+    _, state = run(gateway, works, "chooses_to_fail", should_retry=True)
+    assert state["state"] == "failed"
+    _, state = run(gateway, works, "chooses_to_wait", should_retry=True)
+    assert (state["state"], state["retry_delay_seconds"]) == ("up_for_retry", 7.0)
 
 
 @pytest.mark.parametrize(

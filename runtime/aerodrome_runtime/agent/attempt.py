@@ -106,6 +106,8 @@ class Attempt:
         except TimeoutError:
             log.warning("%s e%s: a pipe is still held open", self.work.id, self.work.epoch)
         if self._state is not None or self._fenced:
+            if self._queued and not self._fenced:
+                await self._flush()  # links and what was rendered anew are said after the state, just before the exit
             return
         outcome = conclude(
             ending=Ending(

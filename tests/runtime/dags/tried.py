@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 
 from airflow.sdk import DAG, Variable, task
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
 print("printed while the file loads")
 
@@ -32,6 +33,20 @@ with DAG("tried", schedule=None):
 
     @task(retries=1)
     def fails():
+        raise ValueError("deliberate")
+
+    class Choosy(RetryPolicy):
+        def evaluate(self, exception, try_number, max_tries, context=None):
+            if isinstance(exception, KeyError):
+                return RetryDecision.fail("no use")
+            return RetryDecision.retry(delay=timedelta(seconds=7), reason=f"try {try_number}")
+
+    @task(retries=3, retry_policy=Choosy())
+    def chooses_to_fail():
+        raise KeyError("deliberate")
+
+    @task(retries=3, retry_policy=Choosy())
+    def chooses_to_wait():
         raise ValueError("deliberate")
 
     @task
@@ -130,8 +145,13 @@ with DAG("tried", schedule=None):
         for _ in range(3000):
             print("x" * 1000)
 
+    @task.bash
+    def renders_again():
+        return "echo told"
+
     for each in (
-        fails, kills_itself, exits_hard, segfaults, eats_memory, times_out, sleeps, leaves_a_daemon, speaks,
-        speaks_slowly, looks_around, reads_a_variable, reads_a_missing_variable, tells_a_secret, floods,
+        renders_again,
+        fails, chooses_to_fail, chooses_to_wait, kills_itself, exits_hard, segfaults, eats_memory, times_out,
+        sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around, reads_a_variable, reads_a_missing_variable, tells_a_secret, floods,
     ):  # fmt: skip
         each()
