@@ -150,8 +150,8 @@ with DAG("tried", schedule=None):
         return "echo told"
 
     for each in (
-        renders_again,
-        fails, chooses_to_fail, chooses_to_wait, kills_itself, exits_hard, segfaults, eats_memory, times_out,
-        sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around, reads_a_variable, reads_a_missing_variable, tells_a_secret, floods,
+        renders_again, fails, chooses_to_fail, chooses_to_wait, kills_itself, exits_hard, segfaults,
+        eats_memory, times_out, sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around,
+        reads_a_variable, reads_a_missing_variable, tells_a_secret, floods,
     ):  # fmt: skip
         each()
