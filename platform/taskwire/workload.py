@@ -73,7 +73,8 @@ class CallbackWork(Struct, kw_only=True):
     max_tries: int = 0
     reason: str = ""
     deadline: dict[str, Any] = {}
-    """Of a deadline: {"id", "deadline_time", "number", "dag_run"}; of an `sla`: {"tasks", "blocking"}."""
+    """Of a deadline: {"id", "deadline_time", "number", "dag_run"}; of `sla`s: {"tasks", "execution_date",
+    "timestamp", "blocking"}."""
     dag_rel_path: str
     dag_version: str
     fresh_parse: bool = False

@@ -126,7 +126,7 @@ def test_a_missed_sla_is_called_as_airflow_2_did(agent: AgentProcess, gateway, w
         works,
         "sla_miss",
         deadline={
-            "task_id": "fails",
+            "tasks": ["fails", "skips"],
             "execution_date": instant,
             "timestamp": instant,
             "blocking": [blocking],
@@ -134,8 +134,10 @@ def test_a_missed_sla_is_called_as_airflow_2_did(agent: AgentProcess, gateway, w
     )
     assert done["state"] == "success", done
     [told] = called(gateway, work)
-    assert told["tasks"] == f"fails on {instant}" and told["blocking"] == f"fails on {instant}"
-    assert told["slas"] == [["fails", instant]] and told["states"] == [["fails", "running"]]
+    assert told["tasks"] == f"fails on {instant}\nskips on {instant}"
+    assert told["blocking"] == f"fails on {instant}"
+    assert told["slas"] == [["fails", instant], ["skips", instant]]
+    assert told["states"] == [["fails", "running"]]
 
 
 def test_what_a_callback_does_to_its_process_is_told(agent: AgentProcess, gateway, works) -> None:

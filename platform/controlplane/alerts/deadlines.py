@@ -1,7 +1,7 @@
 """Deadlines of runs and `sla`s of tasks: computed when a run is created or cleared, looked at when they are due.
 
 A DAG with neither costs nothing: `create_run.sql` leaves a `watch` item only where the version has some, and each
-deadline waits as one `deadline` item. Nothing polls. Called by the scheduler in the tenant's scope.
+instant waits as one `deadline` item. Nothing polls. Called by the scheduler in the tenant's scope.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def watch_run(*, ref: UUID, now: datetime, using: str) -> None:
 
 
 def deadline_due(*, ref: UUID, now: datetime, using: str) -> None:
-    """The instant of a deadline has come. Work item `deadline`."""
-    for kind, dag_id, run_id, task_id, name in alerts.miss_deadline(deadline=ref, now=now, using=using):
+    """The instant of some of a run's deadlines has come. Work item `deadline`."""
+    for kind, dag_id, run_id, task_id, name in alerts.miss_deadlines(run=ref, now=now, using=using):
         log.info("deadline.missed", kind=kind, dag_id=dag_id, run_id=run_id, task_id=task_id, name=name)
 
 
@@ -52,7 +52,7 @@ def told_of(*, told: dict[str, Any], using: str) -> dict[str, Any]:
     rows = execute("alerts/sql/read_deadline.sql", using=using, id=told["ref"])
     if not rows:
         return {}
-    row_id, _, number, task_id, due, missed = rows[0]
+    row_id, number, due, missed = rows[0]
     if told["kind"] == "deadline":
         return {
             "id": str(row_id),
@@ -61,9 +61,10 @@ def told_of(*, told: dict[str, Any], using: str) -> dict[str, Any]:
             "dag_run": _dag_run_response(told),
         }
     when = told["logical_date"] or told["run_after"]
+    late = execute("alerts/sql/missed_slas.sql", using=using, id=told["ref"])
     blocking = execute("alerts/sql/blocking_tasks.sql", using=using, deadline=told["ref"])
     return {
-        "task_id": task_id,
+        "tasks": [row[0] for row in late],
         "execution_date": when.isoformat(),
         "timestamp": missed.isoformat(),
         "blocking": [

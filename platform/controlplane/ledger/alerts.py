@@ -117,6 +117,6 @@ def set_deadlines(*, run: UUID, deadlines: Sequence[NewDeadline], now: datetime,
     )
 
 
-def miss_deadline(*, deadline: UUID, now: datetime, using: str) -> list[tuple[Any, ...]]:
-    """(kind, dag_id, run_id, task_id, name) when it is missed now; its callback is owed with it."""
-    return execute("ledger/sql/miss_deadline.sql", using=using, id=deadline, now=now)
+def miss_deadlines(*, run: UUID, now: datetime, using: str) -> list[tuple[Any, ...]]:
+    """(kind, dag_id, run_id, task_id, name) of the run's that are missed now; their callbacks are owed with it."""
+    return execute("ledger/sql/miss_deadlines.sql", using=using, run=run, now=now)

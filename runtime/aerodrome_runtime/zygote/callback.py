@@ -163,16 +163,19 @@ def _sla(dag: Any, told: dict[str, Any], file: dagfile.Loaded, log: Any) -> None
     """`sla_miss_callback(dag, task_list, blocking_task_list, slas, blocking_tis)`, as Airflow 2 called it."""
     facts = told["deadline"]
     when, at = datetime.fromisoformat(facts["execution_date"]), datetime.fromisoformat(facts["timestamp"])
-    sla = SimpleNamespace(
-        task_id=facts["task_id"],
-        dag_id=dag.dag_id,
-        execution_date=when,
-        logical_date=when,
-        timestamp=at,
-        description=None,
-        email_sent=False,
-        notification_sent=False,
-    )
+    slas = [
+        SimpleNamespace(
+            task_id=task_id,
+            dag_id=dag.dag_id,
+            execution_date=when,
+            logical_date=when,
+            timestamp=at,
+            description=None,
+            email_sent=False,
+            notification_sent=False,
+        )
+        for task_id in facts["tasks"]
+    ]
     blocking = [
         SimpleNamespace(
             **{**one, "start_date": one["start_date"] and datetime.fromisoformat(one["start_date"])},
@@ -184,15 +187,15 @@ def _sla(dag: Any, told: dict[str, Any], file: dagfile.Loaded, log: Any) -> None
         )
         for one in facts["blocking"]
     ]
-    task_list = f"{sla.task_id} on {when.isoformat()}"
+    task_list = "\n".join(f"{sla.task_id} on {when.isoformat()}" for sla in slas)
     blocking_list = "\n".join(f"{ti.task_id} on {when.isoformat()}" for ti in blocking)
     callbacks = _listed(dag.sla_miss_callback)
     if not callbacks:
         raise NotThere(f"DAG {dag.dag_id!r} has no sla_miss_callback")
     for callback in callbacks:
-        log.info("Executing sla_miss_callback", callback=_name(callback), task_id=sla.task_id)
+        log.info("Executing sla_miss_callback", callback=_name(callback), tasks=facts["tasks"])
         try:
-            callback(dag, task_list, blocking_list, [sla], blocking)
+            callback(dag, task_list, blocking_list, slas, blocking)
         except Exception:
             log.exception(f"Failed to run sla_miss_callback {_name(callback)}")
 

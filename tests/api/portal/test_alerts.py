@@ -74,7 +74,7 @@ def test_deadlines_are_listed_until_a_success_meets_them(tenant: Tenant, viewer:
         for run in runs:
             deadlines.watch_run(ref=run.id, now=run.queued_at, using="default")
         sla = Deadline.objects.get(dag_run_id=runs[0].id, kind="sla")
-        deadlines.deadline_due(ref=sla.id, now=sla.due_at + timedelta(seconds=1), using="default")
+        deadlines.deadline_due(ref=sla.dag_run_id, now=sla.due_at + timedelta(seconds=1), using="default")
     page = viewer.portal().get("/tenants/alpha/deadlines?dag_run_id=first")
     assert [(one["kind"], one["alert_name"], one["missed"]) for one in page["deadlines"]] == [
         ("sla", None, True),

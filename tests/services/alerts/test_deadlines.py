@@ -52,7 +52,7 @@ def deadline(tenant: Tenant, **where: Any) -> Deadline:
 def due(tenant: Tenant, row: Deadline, now: datetime) -> None:
     """The scheduler's clock shows `now`, and the item of this deadline is due."""
     with tenant_scope(tenant.id):
-        deadlines.deadline_due(ref=row.id, now=now, using="default")
+        deadlines.deadline_due(ref=row.dag_run_id, now=now, using="default")
 
 
 def run_of(tenant: Tenant, *alerts: dict[str, Any], **fields: Any) -> tuple[Walk, DagRun]:
@@ -71,7 +71,7 @@ def test_a_deadline_waits_for_its_instant_and_fires_once(tenant: Tenant) -> None
     assert (row.due_at, row.missed_at, row.name) == (run.queued_at + timedelta(hours=1), None, "an hour")
     with tenant_scope(tenant.id):
         [item] = WorkItem.objects.filter(kind="deadline")
-        assert (item.ref, item.due_at) == (row.id, row.due_at)
+        assert (item.ref, item.due_at) == (run.id, row.due_at)
     due(tenant, row, row.due_at - timedelta(seconds=1))
     assert Desk(walk).owed() == [], "too early"
     for _ in range(2):
@@ -203,9 +203,25 @@ def test_an_sla_counts_from_run_after_and_calls_once_with_what_blocks(tenant: Te
     [work] = Desk(walk).run_all()
     assert work.callback is not None
     told = work.callback.deadline
-    assert (work.callback.kind, told["task_id"]) == ("sla_miss", "only")
+    assert (work.callback.kind, told["tasks"]) == ("sla_miss", ["only"])
     assert [(one["task_id"], one["state"]) for one in told["blocking"]] == [("only", "queued")]
     assert Desk(walk).claim() == []
+
+
+def test_slas_that_are_missed_at_once_are_one_call_and_each_task_is_in_one(tenant: Tenant) -> None:
+    tasks = [specs.task(name, sla_seconds=float(wait)) for name, wait in (("a", 60), ("b", 60), ("c", 90))]
+    parsed_dag(tenant, specs.dag("late", tasks, has_callbacks=["sla_miss"]))
+    walk = walk_for(tenant)
+    run = walk.trigger("late")
+    schedule(walk)
+    with tenant_scope(tenant.id):
+        assert WorkItem.objects.filter(kind="deadline").count() == 2, "one for each instant"
+        for wait in (60, 90, 91):
+            at = run.run_after + timedelta(seconds=wait)
+            deadlines.deadline_due(ref=run.id, now=at, using="default")
+    told = [work.callback.deadline["tasks"] for work in Desk(walk).run_all() if work.callback]
+    assert told == [["a", "b"], ["c"]]
+    assert [one.task_id for one in Desk(walk).owed()] == [None, "c"]
 
 
 @pytest.mark.parametrize(("state", "missed"), [("success", False), ("skipped", False), ("failed", True)])
@@ -230,12 +246,12 @@ def test_a_stranger_fires_nothing_and_the_guards_are_what_fires_once(
     it, other = scene(tenant, deadlines=[QUEUED]), scene(other_tenant)
     schedule(it.walk)
     row = deadline(tenant)
-    late = {"id": row.id, "now": row.due_at}
-    assert other.execute("miss_deadline", **late) == []
-    assert len(it.execute("miss_deadline", **late)) == 1
-    assert it.execute("miss_deadline", **late) == []
-    assert it.without("miss_deadline", "AND d.missed_at IS NULL", **late), "it would be missed again"
-    early = {"id": row.id, "now": row.due_at - timedelta(seconds=1)}
+    late = {"run": row.dag_run_id, "now": row.due_at}
+    assert other.execute("miss_deadlines", **late) == []
+    assert len(it.execute("miss_deadlines", **late)) == 1
+    assert it.execute("miss_deadlines", **late) == []
+    assert it.without("miss_deadlines", "AND d.missed_at IS NULL", **late), "it would be missed again"
+    early = {"run": row.dag_run_id, "now": row.due_at - timedelta(seconds=1)}
     assert it.without(
-        "miss_deadline", "AND d.missed_at IS NULL", "AND d.due_at <= %(now)s::timestamptz", **early
+        "miss_deadlines", "AND d.missed_at IS NULL", "AND d.due_at <= %(now)s::timestamptz", **early
     )

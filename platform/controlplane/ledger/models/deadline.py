@@ -10,7 +10,7 @@ from tenants.rls import TenantForeignKey, TenantTable
 
 class Deadline(TenantModel):
     """`kind`: `dag` (a `DeadlineAlert`, `number` is its place in the DAG) or `sla` (of the task `number`).
-    A `work_item` of kind `deadline` is due at `due_at`; `due_at` NULL has a `problem` that says why it never is."""
+    A `work_item` of kind `deadline` of the run is due at `due_at`; `due_at` NULL has a `problem` that says why it never is."""
 
     kind = models.CharField(max_length=10)
     dag_run = tenant_link("ledger.DagRun")

@@ -16,7 +16,7 @@ class WorkItem(models.Model):
     until then), `past` (run: tasks of later runs that wait for it look again), `revive` (run: changed by
     hand, its waiting tasks may go on), `parse` (bundle version), `build` (runtime), `watch` (run: its
     deadlines are to be computed), `silent` (task instance: its supervisor is to be heard of), `assets`
-    (DAG: events of assets were queued for it), `deadline` (deadline: it is due), `wake` (trigger: its timer
+    (DAG: events of assets were queued for it), `deadline` (run: some are due), `wake` (trigger: its timer
     fires, or it timed out), `input` (task instance: nobody answered in time)."""
 
     id = models.BigAutoField(primary_key=True)

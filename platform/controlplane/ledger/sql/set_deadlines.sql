@@ -1,4 +1,4 @@
--- Purpose: the deadlines of a run, each with the item that looks at it when it is due. Said again (the run was cleared),
+-- Purpose: the deadlines of a run, and an item for each instant at which some are due. Said again (the run was cleared),
 -- only those that count from `queued_at` move, and only while they are not missed, as in Airflow.
 -- Locks: the deadlines. Index: deadline_uk. Bound: the arrays. Rows out: none.
 WITH put AS (
@@ -13,7 +13,7 @@ WITH put AS (
     SET due_at = excluded.due_at, problem = excluded.problem, updated_at = excluded.updated_at
     WHERE deadline.reference = 'queued_at' AND deadline.missed_at IS NULL
       AND deadline.due_at IS DISTINCT FROM excluded.due_at
-  RETURNING id, due_at
+  RETURNING due_at
 )
 INSERT INTO work_item (tenant_id, kind, ref, due_at)
-SELECT (SELECT app.tenant()), 'deadline', id, due_at FROM put WHERE due_at IS NOT NULL
+SELECT DISTINCT (SELECT app.tenant()), 'deadline', %(run)s::uuid, due_at FROM put WHERE due_at IS NOT NULL
