@@ -18,6 +18,8 @@ LOCKS = (
     ("requirements/dev.in", "requirements/dev.lock", ("requirements/controlplane.lock",)),
     ("runtime/locks/airflow-3.3.2.in", "runtime/locks/airflow-3.3.2.lock", ()),
 )
+# Packages that have no wheels, alone: an agent builds exactly these (runtime/aerodrome_runtime/agent/build.py).
+SOURCES = ("runtime/locks/sources.in", "runtime/locks/sources.lock")
 _ADDRESS = re.compile(r"\w+://|^--(index|extra|find)", re.MULTILINE)
 
 
@@ -30,12 +32,18 @@ def make_locks(*, checkout: Path, upgrade: bool, tell: Callable[[str], None]) ->
     for source, target, constraints in LOCKS:
         make_lock(checkout=checkout, source=source, target=target, constraints=constraints, upgrade=upgrade)
         tell(f"made {target}")
+    make_lock(checkout=checkout, source=SOURCES[0], target=SOURCES[1], upgrade=upgrade, alone=True)
+    tell(f"made {SOURCES[1]}")
 
 
 def make_lock(
-    *, checkout: Path, source: str, target: str, constraints: tuple[str, ...] = (), upgrade: bool = False
-) -> None:
-    """Makes one lock; paths are relative to ``checkout``. Raises ``LockNotMade`` with uv's explanation."""
+    *, checkout: Path, source: str, target: str, constraints: tuple[str, ...] = (), upgrade: bool = False,
+    alone: bool = False,
+) -> None:  # fmt: skip
+    """Makes one lock; paths are relative to ``checkout``. With ``alone`` without what its packages depend on.
+
+    Raises ``LockNotMade`` with uv's explanation.
+    """
     final = checkout / target
     work = final.with_name(f".{final.name}.new")
     if final.exists() and not upgrade:
@@ -43,6 +51,7 @@ def make_lock(
     command = [str(Path(sys.executable).parent / "uv"), "pip", "compile", "--quiet", "--universal"]
     command += ["--generate-hashes", "--python-version", "3.11", "--no-header"]
     command += [f"--constraints={name}" for name in constraints]
+    command += ["--no-deps"] if alone else []
     command += [source, "--output-file", str(work.relative_to(checkout))]
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     answer = subprocess.run(

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from aerodrome_runtime.agent.requirements import RequirementRefused, check_requirements, constraints_of
+from aerodrome_runtime.agent.requirements import (
+    RequirementRefused,
+    check_requirements,
+    constraints_of,
+    sources_for,
+)
 from aerodrome_runtime.agent.runtimes import MARK, RuntimeMissing, find_runtime
 from taskwire.workload import BuildWork, Workload
 from tests.support.agent_process import TENANT, AgentProcess, Works
@@ -48,6 +53,14 @@ def test_ordinary_lines_pass() -> None:
 def test_constraints_are_the_pins_of_the_lock() -> None:
     lock = "a==1.0 \\\n    --hash=sha256:00\nb==2 ; sys_platform == 'win32' \\\n    --hash=sha256:11\n"
     assert constraints_of(lock) == "a==1.0\nb==2 ; sys_platform == 'win32'\n"
+
+
+def test_only_pinned_sources_are_built() -> None:
+    lock = "# why\na-b==1 \\\n    --hash=sha256:00\n    # via x\nc==2 \\\n    --hash=sha256:11\n"
+    said = "hint: Wheels are required for `a-b` because …\nhint: Wheels are required for `other` because …"
+    assert sources_for(failure=said, lock=lock) == "a-b==1 \\\n    --hash=sha256:00\n    # via x\n"
+    assert sources_for(failure="Wheels are required for `other`", lock=lock) == ""
+    assert sources_for(failure="no such package c", lock=lock) == ""
 
 
 def test_an_airflow_without_a_lock_is_refused_by_name(agent: AgentProcess, gateway) -> None:

@@ -26,7 +26,17 @@ pytestmark = pytest.mark.heavy
 
 REQUIREMENTS = "\n".join(
     f"apache-airflow-providers-{name}"
-    for name in ("amazon", "cncf-kubernetes", "common-sql", "http", "postgres", "slack", "sqlite", "standard")
+    for name in (
+        "amazon",
+        "apache-spark",
+        "cncf-kubernetes",
+        "common-sql",
+        "http",
+        "postgres",
+        "slack",
+        "sqlite",
+        "standard",
+    )
 )
 FILE = """
 from airflow import DAG
@@ -34,6 +44,8 @@ from airflow.providers.amazon.aws.operators.s3 import S3CreateBucketOperator, S3
 from airflow.providers.amazon.aws.operators.sagemaker import SageMakerTrainingOperator
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
+from airflow.providers.apache.spark.operators.spark_sql import SparkSqlOperator
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.operators.kubernetes_pod import KubernetesPodOperator as OldPlace
 from airflow.providers.common.sql.operators.sql import SQLCheckOperator, SQLExecuteQueryOperator
@@ -55,6 +67,8 @@ with DAG("providers", schedule=None):
     S3KeySensor(task_id="key", bucket_key="s3://b/k")
     S3ToRedshiftOperator(task_id="copy", schema="s", table="t", s3_bucket="b", s3_key="k")
     KubernetesPodOperator(task_id="pod", image="busybox", cmds=["true"], name="pod")
+    SparkSubmitOperator(task_id="submit", application="a.py")
+    SparkSqlOperator(task_id="spark_sql", sql="SELECT 1")
     PostgresOperator(task_id="old_sql", sql="SELECT 1", postgres_conn_id="pg")
     SQLExecuteQueryOperator(task_id="sql", conn_id="lite", sql=["CREATE TABLE t (n)", "INSERT INTO t VALUES (7)",
         "SELECT n FROM t"])
@@ -140,7 +154,7 @@ def test_every_operator_parses_into_the_spec(agent: AgentProcess, gateway, works
     assert not file.get("failures"), file["failures"]
     (dag,) = file["dags"]
     operators = {task["task_id"]: task["operator"] for task in dag["tasks"]}
-    assert len(operators) == 16
+    assert len(operators) == 18
     assert (operators["pod"], operators["bucket"]) == ("KubernetesPodOperator", "S3CreateBucketOperator")
     codes = {each["code"] for each in file["findings"]}
     assert {"AERO-SHIM-import", "AERO-SHIM-http-conn-id"} <= codes

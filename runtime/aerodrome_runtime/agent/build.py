@@ -20,11 +20,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aerodrome_runtime
-from aerodrome_runtime.agent.requirements import RequirementRefused, check_requirements, constraints_of
+from aerodrome_runtime.agent.requirements import (
+    RequirementRefused,
+    check_requirements,
+    constraints_of,
+    sources_for,
+)
 from aerodrome_runtime.agent.runtimes import MARK
 from taskwire.workload import BuildWork
 
 LOCKS = Path(aerodrome_runtime.__file__).resolve().parents[1] / "locks"
+SOURCES = LOCKS / "sources.lock"
+"""Packages without wheels that are built all the same: pinned by hash, so that it is our choice what runs."""
+
 LOG_CHARACTERS = 20_000
 SECONDS = 1800
 OURS_TO_PASS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "HOME")
@@ -107,19 +115,28 @@ class Builder:
         requirements.write_text("\n".join(wanted) + "\n")
         constraints.write_text(constraints_of((LOCKS / f"airflow-{work.airflow}.lock").read_text()))
         # No build: a source distribution runs its author's code, here, as us.
-        self._call(
-            [
-                "pip",
-                "install",
-                *_into(partial),
-                "--no-build",
-                "-r",
-                str(requirements),
-                "-c",
-                str(constraints),
-            ],
-            log,
-        )
+        install = [
+            "pip",
+            "install",
+            *_into(partial),
+            "--no-build",
+            "-r",
+            str(requirements),
+            "-c",
+            str(constraints),
+        ]
+        try:
+            self._call(install, log)
+        except BuildFailed as error:
+            pins = sources_for(failure=str(error), lock=SOURCES.read_text())
+            if not pins:
+                raise
+            sources = partial / "sources.txt"
+            sources.write_text(pins)
+            self._call(
+                ["pip", "install", *_into(partial), "--require-hashes", "--no-deps", "-r", str(sources)], log
+            )
+            self._call(install, log)
         (partial / MARK).write_text(
             json.dumps({"base": base.name, "airflow": work.airflow, "python": work.python})
         )

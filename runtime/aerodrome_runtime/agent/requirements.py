@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_WITHOUT_WHEEL = re.compile(r"Wheels are required for `([A-Za-z0-9._-]+)`")
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?P<marker>;[^\\]*)?")
 
 
@@ -48,3 +49,10 @@ def constraints_of(lock: str) -> str:
             marker = (found["marker"] or "").strip()
             pins.append(f"{found['name']}=={found['version']}" + (f" {marker}" if marker else ""))
     return "\n".join(pins) + "\n"
+
+
+def sources_for(*, failure: str, lock: str) -> str:
+    """The entries of a hashed lock for what the resolver says it has no wheels of; empty when there are none."""
+    wanted = set(_WITHOUT_WHEEL.findall(failure))
+    entries = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
+    return "".join(entry for entry in entries if entry.partition("==")[0].strip() in wanted)
