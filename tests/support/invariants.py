@@ -63,6 +63,9 @@ INVARIANTS: dict[str, str] = {
         WHERE w.state IS NULL AND NOT EXISTS (  -- what was changed by hand counts anew when it is revived
           SELECT FROM dag_run r WHERE r.id = w.dag_run_id AND (r.state IN ('success', 'failed')
             OR r.state = 'queued' AND r.epoch > 1 OR r.id IN (SELECT ref FROM work_item WHERE kind = 'revive')))
+          AND NOT EXISTS (  -- who reads what is above does not count it
+          SELECT FROM dag_task me WHERE me.dag_version_id = w.dag_version_id AND me.task_index = w.task_index
+            AND me.readings IS NOT NULL)
         GROUP BY w.id HAVING count(u.id) <> w.upstream_total
           OR (w.upstream_success, w.upstream_failed, w.upstream_upstream_failed, w.upstream_skipped,
               w.upstream_removed) <> (
