@@ -161,8 +161,8 @@ def total_priority_weights(spec: DagSpec) -> list[int]:
     """The weight each task is admitted by, in the spec's order.
 
     `downstream` adds the weights of everything below the task, `upstream` of everything above, each once;
-    any other rule takes the task's own (a custom strategy is computed in the tenant's runtime and arrives as
-    an absolute weight). Raises `CycleFound`, `EdgeUnknown`.
+    `absolute` takes the task's own, and so does the author's own strategy unless it said another (`own_weight`: it is asked
+    in the tenant's runtime). Raises `CycleFound`, `EdgeUnknown`.
     """
     index = {task.task_id: position for position, task in enumerate(spec.tasks)}
     order = topological_order(spec.tasks)
@@ -179,6 +179,7 @@ def total_priority_weights(spec: DagSpec) -> list[int]:
     for position, task in enumerate(spec.tasks):
         closure = {"downstream": below, "upstream": above}.get(task.weight_rule, {}).get(position, 0)
         total = task.priority_weight + sum(w * (closure & mask).bit_count() for w, mask in masks.items())
+        total = total if task.own_weight is None else task.own_weight
         totals.append(max(MIN_PRIORITY_WEIGHT, min(MAX_PRIORITY_WEIGHT, total)))
     return totals
 

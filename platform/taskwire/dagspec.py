@@ -63,6 +63,8 @@ class TaskSpec(Struct, kw_only=True):
     priority_weight: int = 1
     weight_rule: str = "downstream"
     """`downstream`, `upstream`, `absolute`, or the import path of the author's own strategy class."""
+    own_weight: int | None = None
+    """What the author's own strategy said, asked when the file was parsed; None when it could not say."""
     retries: int = 0
     retry_delay_seconds: float = 300.0
     retry_exponential_backoff: float = 0.0

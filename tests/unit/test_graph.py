@@ -104,6 +104,8 @@ def test_weights_by_rule() -> None:
     ]
     assert total_priority_weights(dag(*tasks)) == [1111, 11, 100, 1000]
     assert total_priority_weights(dag(task("a", priority_weight=3, weight_rule="my.own.Strategy"))) == [3]
+    own = task("a", priority_weight=3, weight_rule="my.own.Strategy", own_weight=9)
+    assert total_priority_weights(dag(own)) == [9]
 
 
 def test_weights_stop_at_32_bits() -> None:

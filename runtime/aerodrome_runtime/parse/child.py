@@ -40,6 +40,7 @@ def parse_file(
     from aerodrome_runtime.parse.warned import Warned
     from aerodrome_runtime.shim import uses
     from aerodrome_runtime.shim.lint import context_uses
+    from aerodrome_runtime.translate.weight import weight_findings
 
     started = time.perf_counter()
     root = bundle_root.absolute()
@@ -61,6 +62,7 @@ def parse_file(
     failures = [*_failures(loaded.errors, path, str(root)), *failures]
     dependencies = reads.digests()
     findings = [*uses.end(), *warned.findings, *asked.findings]
+    findings += weight_findings(dags=loaded.dags, filelocs=loaded.filelocs)
     findings += context_uses(
         bundle_root=str(root), paths=[name for name, digest in dependencies.items() if digest]
     )

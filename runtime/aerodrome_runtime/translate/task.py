@@ -13,6 +13,7 @@ from aerodrome_runtime.translate.groups import mapped_group_ids
 from aerodrome_runtime.translate.links import dag_dependencies, extra_links, start_trigger
 from aerodrome_runtime.translate.params import own_params
 from aerodrome_runtime.translate.plain import Plain
+from aerodrome_runtime.translate.weight import own_weight, weight_rule
 from taskwire.dagspec import TaskSpec
 
 _DEFAULT_COLORS = ("#fff", "#000")
@@ -43,7 +44,8 @@ def task(*, source: Any, dag_params: dict[str, Any], plain: Plain) -> TaskSpec:
         queue=source.queue or "default",
         executor=getattr(source, "executor", None),
         priority_weight=int(source.priority_weight),
-        weight_rule=_weight_rule(source.weight_rule, plain),
+        weight_rule=weight_rule(value=source.weight_rule, path_of=plain.path),
+        own_weight=own_weight(source=source),
         retries=int(source.retries or 0),
         retry_delay_seconds=_seconds(source.retry_delay) or 0.0,
         retry_exponential_backoff=_multiplier(source.retry_exponential_backoff),
@@ -110,17 +112,6 @@ def _multiplier(value: Any) -> float:
     if isinstance(value, bool):
         return 2.0 if value else 0.0
     return float(value or 0.0)
-
-
-def _weight_rule(value: Any, plain: Plain) -> str:
-    if isinstance(value, str):
-        return str(getattr(value, "value", value))
-    strategies = {"_Downstream": "downstream", "_Upstream": "upstream", "_Absolute": "absolute"}
-    name = type(value).__name__
-    for prefix, rule in strategies.items():
-        if name == f"{prefix}PriorityWeightStrategy":
-            return rule
-    return plain.path(type(value))
 
 
 def _is_empty(source: Any, callbacks: list[str]) -> bool:

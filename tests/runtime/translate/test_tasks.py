@@ -16,7 +16,9 @@ FILE = """
     from airflow.providers.standard.sensors.external_task import ExternalTaskSensor
     from airflow.task.priority_strategy import PriorityWeightStrategy
     class Strategy(PriorityWeightStrategy):
-        def get_weight(self, ti): return 1
+        def get_weight(self, ti): return 5 - ti.try_number
+    class Nosy(PriorityWeightStrategy):
+        def get_weight(self, ti): return len(ti.run_id)
     with DAG("d", start_date=datetime(2024, 1, 1), params={{"p": 1}}) as dag:
         {statement}
 """
@@ -47,7 +49,9 @@ def only(runtime: AirflowRuntime, bundle: Path, statement: str) -> TaskSpec:
         ("sla=timedelta(hours=2)", {"sla_seconds": 7200.0}),
         ("pool='p', pool_slots=3, queue='q'", {"pool": "p", "pool_slots": 3, "queue": "q"}),
         ("priority_weight=7, weight_rule='upstream'", {"priority_weight": 7, "weight_rule": "upstream"}),
-        ("weight_rule=Strategy()", {"weight_rule": "file.Strategy"}),
+        ("weight_rule=Strategy()", {"weight_rule": "file.Strategy", "own_weight": 5}),
+        ("weight_rule='absolute'", {"weight_rule": "absolute", "own_weight": None}),
+        ("priority_weight=3, weight_rule=Nosy()", {"priority_weight": 3, "own_weight": None}),
         ("trigger_rule='one_failed'", {"trigger_rule": "one_failed"}),
         ("execution_timeout=timedelta(seconds=5)", {"execution_timeout_seconds": 5.0}),
         ("depends_on_past=True", {"depends_on_past": True, "ignore_first_depends_on_past": False}),
@@ -83,6 +87,40 @@ def test_an_argument_arrives(
     ):
         told = only(runtime, tmp_path, statement)
         assert {name: getattr(told, name) for name in expected} == expected
+
+
+def test_a_strategy_that_fails_is_told_and_stops_no_dag(runtime: AirflowRuntime, tmp_path: Path) -> None:
+    statement = "BashOperator(task_id='t', bash_command='true', weight_rule=Nosy())"
+    text = FILE.format(statement=statement)
+    told = runtime.parse_text(bundle=tmp_path, text=text)
+    (finding,) = [each for each in told.findings if each.code == "AERO-WEIGHT"]
+    assert "task 't' of DAG 'd' fails" in finding.message
+    assert "AttributeError: 'run_id' of a task instance is not known" in finding.message
+    assert [each.dag_id for each in told.dags] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "params", "fails"),
+    [
+        ("'@daily'", "{'p': Param(type='string')}", True),
+        ("'@daily'", "{'p': Param(7, type='integer', maximum=5)}", True),
+        ("'@daily'", "{'p': Param(4, type='integer', maximum=5)}", False),
+        ("None", "{'p': Param(type='string')}", False),
+    ],
+)
+def test_a_schedule_needs_params_with_valid_defaults(
+    runtime: AirflowRuntime, tmp_path: Path, schedule: str, params: str, fails: bool
+) -> None:
+    text = f"""
+        from datetime import datetime
+        from airflow.sdk import DAG, Param
+        with DAG("d", start_date=datetime(2024, 1, 1), schedule={schedule}, params={params}):
+            pass
+    """
+    told = runtime.parse_text(bundle=tmp_path, text=text)
+    assert bool(told.failures) is fails
+    if fails:
+        assert "is not allowed to define a Schedule" in told.failures[0].message
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from controlplane.executors.agents import beat_agent
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.deferral import Fired, fire
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.event_log import EventLog
+from controlplane.ledger.models.trigger import Trigger
 from controlplane.ledger.models.work_item import WorkItem
 from controlplane.ledger.models.workload import Workload as WorkloadRow
 from controlplane.runs.pause import set_paused
@@ -105,6 +108,23 @@ def test_the_agent_of_a_timed_out_task_is_told_to_stop_it(tenant: Tenant) -> Non
     let_time_pass(walk, run, 61)
     walk.schedule()
     assert told_to_stop(walk, work) == [(work.id, work.epoch)]
+
+
+def test_a_deferred_task_of_a_timed_out_run_is_skipped_with_its_trigger(tenant: Tenant) -> None:
+    parsed_dag(tenant, specs.dag("late", [specs.task("one")], dagrun_timeout_seconds=60.0))
+    walk = walk_for(tenant)
+    run = walk.trigger("late")
+    walk.schedule()
+    (work,) = walk.claim()
+    walk.say(work, "deferred", classpath="a.Trigger", trigger_kwargs={}, next_method="go")
+    with tenant_scope(tenant.id):
+        assert Trigger.objects.count() == 1
+    let_time_pass(walk, run, 61)
+    walk.schedule()
+    assert (walk.states(run), walk.run_state(run)) == ({"one": "skipped"}, "failed")
+    with tenant_scope(tenant.id):
+        assert not Trigger.objects.exists() and not WorkloadRow.objects.exists()
+        assert not fire(fired=[Fired(id=UUID(work.id), epoch=work.epoch, event="go")], now=utc_now())
 
 
 def test_a_run_that_began_later_than_thought_is_timed_from_there(tenant: Tenant) -> None:

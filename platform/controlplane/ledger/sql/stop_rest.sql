@@ -34,6 +34,8 @@ WITH failed AS MATERIALIZED (
   RETURNING ti.id, ti.epoch
 ), gone AS (
   DELETE FROM workload w USING ended e
-  WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'task' AND w.ref = e.id AND w.epoch = e.epoch
+  WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = e.id AND w.epoch = e.epoch AND w.kind IN ('task', 'trigger')
+), untriggered AS (
+  DELETE FROM trigger t USING ended e WHERE t.tenant_id = (SELECT app.tenant()) AND t.id = e.id
 )
 SELECT id FROM ended

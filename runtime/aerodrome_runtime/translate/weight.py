@@ -1,0 +1,79 @@
+"""A tenant's own `PriorityWeightStrategy`, asked while its file is parsed: a strategy is tenant code, and Airflow's keep
+no state. Airflow asks when it creates a task instance; what is known of one then, and of every run alike, is known here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taskwire.parsing import Finding
+
+_BUILT_IN = {"_Downstream": "downstream", "_Upstream": "upstream", "_Absolute": "absolute"}
+
+
+class NewInstance:
+    """What a strategy sees of a task instance that was just created, in a run that nobody knows yet."""
+
+    def __init__(self, source: Any) -> None:
+        self.task = source
+        self.task_id, self.dag_id = source.task_id, source.dag_id
+        self.map_index, self.try_number, self.max_tries = -1, 0, int(source.retries or 0)
+        self.state = None
+        self.pool, self.pool_slots, self.queue = source.pool, source.pool_slots, source.queue
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"{name!r} of a task instance is not known when weights are asked, which is when the file is parsed"
+        )
+
+
+def weight_rule(*, value: Any, path_of: Any) -> str:
+    """Airflow's name of a built-in rule, or where the author's own is defined (`path_of`)."""
+    if isinstance(value, str):
+        return str(getattr(value, "value", value))
+    for prefix, rule in _BUILT_IN.items():
+        if type(value).__name__ == f"{prefix}PriorityWeightStrategy":
+            return rule
+    return str(path_of(type(value)))
+
+
+def own_weight(*, source: Any) -> int | None:
+    """What the author's own strategy says, None when the rule is built in or the strategy fails."""
+    try:
+        return _ask(source)
+    except Exception:
+        return None
+
+
+def weight_findings(*, dags: dict[str, Any], filelocs: dict[str, str]) -> list[Finding]:
+    """Strategies that fail: their tasks keep the weight that they have of their own."""
+    found = []
+    for dag_id, dag in sorted(dags.items()):
+        for task_id, source in sorted(dag.task_dict.items()):
+            try:
+                _ask(source)
+            except Exception as error:
+                message = (
+                    f"the priority weight strategy of task {task_id!r} of DAG {dag_id!r} fails, so the task has its "
+                    f"own priority_weight only: {type(error).__name__}: {error}"
+                )
+                found.append(
+                    Finding(
+                        code="AERO-WEIGHT", message=message[:1000], path=filelocs[dag_id], severity="warning"
+                    )
+                )
+    return found
+
+
+def _ask(source: Any) -> int | None:
+    rule = source.weight_rule
+    if isinstance(rule, str):
+        # Built in, or a class that a plugin registers under this path.
+        from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy
+
+        if getattr(rule, "value", rule) in _BUILT_IN.values():
+            return None
+        rule = validate_and_load_priority_weight_strategy(rule)
+    if any(type(rule).__name__ == f"{prefix}PriorityWeightStrategy" for prefix in _BUILT_IN):
+        return None
+    return int(rule.get_weight(NewInstance(source)))
