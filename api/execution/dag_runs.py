@@ -12,7 +12,7 @@ from controlplane.execution import run_lookups
 from controlplane.execution.attempts import Stage
 from controlplane.execution.run_lookups import RunUnknown
 from controlplane.runs import trigger
-from controlplane.runs.chains import ChainReturns, check_chain, remember_chain
+from controlplane.runs.chains import ChainReturns, check_again, check_chain, remember_chain
 from controlplane.runs.clear import clear_run, find_run, rerun_with_latest
 from domain.states import RunState
 
@@ -95,7 +95,14 @@ def clear(call: Call, dag_id: str, run_id: str) -> HttpResponse:
         raise not_found(f"Dag run with run_id: '{run_id}' not found")
     latest = rerun_with_latest(dag_id=dag_id, wanted=None)
     by = f"the task {call.attempt.dag_id}.{call.attempt.task_id}"
+    try:
+        chain = check_again(
+            caller_dag_id=call.attempt.dag_id, caller_run_id=call.attempt.run_id, run=run, now=call.now
+        )
+    except ChainReturns as error:
+        raise reasoned(400, "trigger_loop", str(error)) from None
     clear_run(run=run, by=by, latest=latest, now=call.now)
+    remember_chain(dag_id=dag_id, run_id=run_id, chain=chain)
     return done()
 
 

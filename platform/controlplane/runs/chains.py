@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from controlplane.foundation.db import execute
+from controlplane.ledger.models.dag_run import DagRun
 
 MOST_RETURNS = 100
 WINDOW = timedelta(minutes=10)
@@ -35,6 +36,18 @@ def check_chain(*, caller_dag_id: str, caller_run_id: str, dag_id: str, now: dat
         found = execute("ledger/sql/count_returns.sql", dag_id=dag_id, since=now - WINDOW, most=MOST_RETURNS)
         if found[0][0] >= MOST_RETURNS:
             raise ChainReturns(_words(chain, dag_id))
+    return chain
+
+
+def check_again(*, caller_dag_id: str, caller_run_id: str, run: DagRun, now: datetime) -> list[str]:
+    """The same for a run that a task lets begin anew: in its own chain it may do so `MOST_RETURNS` times in all."""
+    chain = check_chain(caller_dag_id=caller_dag_id, caller_run_id=caller_run_id, dag_id=run.dag_id, now=now)
+    if run.dag_id in chain and run.clear_number >= MOST_RETURNS:
+        way = " -> ".join([*chain[chain.index(run.dag_id) :], run.dag_id])
+        raise ChainReturns(
+            f"Run '{run.run_id}' of Dag '{run.dag_id}' lets itself begin anew in a loop ({way}): it did so "
+            f"{run.clear_number} times. Break the loop, or start a new run each time"
+        )
     return chain
 
 

@@ -81,3 +81,22 @@ def test_what_another_tenant_starts_does_not_count(attempt: Try, stranger: Actor
     theirs = running_try(stranger.tenant)
     assert [theirs.door().post(f"dag-runs/example/r{n}", {}).status for n in range(3)] == [204] * 3
     assert attempt.door().post("dag-runs/example/r0", {}).status == 204
+
+
+def test_a_run_that_lets_itself_begin_anew_is_stopped(attempt: Try) -> None:
+    """A cleared task's attempt is over: only the counted row is put in place here, not a hundred rounds."""
+    with tenant_scope(attempt.tenant.id):
+        DagRun.objects.filter(id=attempt.run.id).update(clear_number=3)
+    refused = attempt.door().post(f"dag-runs/example/{attempt.run.run_id}/clear")
+    assert (refused.status, refused["detail"]["reason"]) == (400, "trigger_loop")
+    assert "(example -> example): it did so 3 times" in refused["detail"]["message"]
+    with tenant_scope(attempt.tenant.id):
+        DagRun.objects.filter(id=attempt.run.id).update(clear_number=2)
+    assert attempt.door().post(f"dag-runs/example/{attempt.run.run_id}/clear").status == 204
+
+
+def test_a_run_of_another_dag_begins_anew_as_often_as_it_likes(attempt: Try) -> None:
+    attempt.door().post("dag-runs/other/r", {})
+    with tenant_scope(attempt.tenant.id):
+        DagRun.objects.filter(run_id="r").update(clear_number=50)
+    assert attempt.door().post("dag-runs/other/r/clear").status == 204
