@@ -18,7 +18,7 @@ from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload as Work
 from controlplane.runs import timetables
-from controlplane.triggerer import events
+from controlplane.triggerer import asset_watchers, events
 from taskwire.parsing import ParseReport
 from taskwire.workload import Workload
 
@@ -88,6 +88,7 @@ ITEM_HANDLERS = {
     "build": _build_due,
     "watch": deadlines.watch_run,
     "deadline": deadlines.deadline_due,
+    "watchers": asset_watchers.sync_due,
 }
 """What the scheduler does with items of other stations."""
 
@@ -106,6 +107,7 @@ def recover() -> None:
 def connect() -> None:
     """Reports may say how work of other stations goes. Once per process that takes reports."""
     report.OTHER_WORK.update({"parsed": _parsed, "built": _built, "timetabled": _timetabled})
+    events.WATCHERS["event"] = asset_watchers.heard
     report.OTHER_WORK.update(
         {
             "trigger_event": events.fired,

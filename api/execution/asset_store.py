@@ -41,16 +41,17 @@ def put(call: Call, by: str) -> HttpResponse:
     if len(key) > LONGEST_KEY:
         raise malformed(place=("query", "key"), message=f"a key has at most {LONGEST_KEY} characters")
     attempt = call.attempt
+    is_task = bool(attempt.dag_id)  # else the trigger of an asset watcher asks
     asset_states.put(
         asset=_asset(call, by),
         key=key,
         value=value,
-        writer="task",
+        writer="task" if is_task else "watcher",
         now=call.now,
-        dag_id=attempt.dag_id,
-        run_id=attempt.run_id,
-        task_id=attempt.task_id,
-        map_index=attempt.map_index,
+        dag_id=attempt.dag_id or None,
+        run_id=attempt.run_id or None,
+        task_id=attempt.task_id or None,
+        map_index=attempt.map_index if is_task else None,
     )
     return done()
 

@@ -13,6 +13,7 @@ from controlplane.ledger.models.asset_alias_asset import AssetAliasAsset
 from controlplane.ledger.models.asset_event import AssetEvent
 from controlplane.ledger.models.asset_event_run import AssetEventRun
 from controlplane.ledger.models.asset_reference import AssetReference
+from controlplane.ledger.models.asset_watcher import AssetWatcher
 from controlplane.secrets.masking import redact
 
 _LISTS = {"schedule": "scheduled_dags", "outlet": "producing_tasks", "inlet": "consuming_tasks"}
@@ -35,6 +36,11 @@ def asset_responses(rows: Sequence[Asset]) -> list[dict[str, Any]]:
     links = AssetAliasAsset.objects.filter(asset_id__in=ids).select_related("alias")
     for link in links.order_by("alias__serial"):
         aliases[link.asset_id].append(alias_response(link.alias))
+    watchers: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for watcher in AssetWatcher.objects.filter(asset_id__in=ids).order_by("serial"):
+        watchers[watcher.asset_id].append(
+            {"name": watcher.name, "trigger_id": watcher.serial, "created_date": watcher.created_at}
+        )
     last = {
         event.asset_id: {"id": event.serial, "timestamp": event.timestamp}
         for event in AssetEvent.objects.filter(asset_id__in=ids)
@@ -52,7 +58,7 @@ def asset_responses(rows: Sequence[Asset]) -> list[dict[str, Any]]:
             "updated_at": row.updated_at,
             **{name: references[row.id, kind] for kind, name in _LISTS.items()},
             "aliases": aliases[row.id],
-            "watchers": [],
+            "watchers": watchers[row.id],
             "last_asset_event": last.get(row.id, {"id": None, "timestamp": None}),
         }
         for row in rows

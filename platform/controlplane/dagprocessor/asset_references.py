@@ -50,7 +50,7 @@ def reference_rows(*, dag: UUID, spec: DagSpec) -> Iterator[dict[str, Any]]:
         match leaf.get("type"):
             case "asset":
                 name, uri = key_of(leaf)
-                yield row | {"name": name, "uri": uri}
+                yield row | {"name": name, "uri": uri, "watchers": leaf.get("watchers") or None}
             case "alias":
                 yield row | {"alias": str(leaf["name"])}
             case "ref" if leaf.get("name"):

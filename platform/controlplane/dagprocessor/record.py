@@ -29,7 +29,7 @@ from controlplane.dagprocessor.rows import (
 from controlplane.dagprocessor.summary import Accepted
 from controlplane.dagprocessor.texts import plain, storable
 from controlplane.foundation.db import execute
-from controlplane.ledger.assets import wake_dags
+from controlplane.ledger.assets import wake_dags, wake_watchers
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_version import DagVersion
@@ -107,6 +107,7 @@ def record_dags(
     _plan(specs, before, now, using)
     record_assets(specs={rows[dag_id]: spec for dag_id, (_, spec) in specs.items()}, now=now, using=using)
     wake_dags(dag_ids=ordered, now=now, using=using)
+    wake_watchers(dag_ids=ordered, now=now, using=using)
     return [
         Accepted(
             dag_id=dag_id,

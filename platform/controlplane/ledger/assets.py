@@ -130,6 +130,11 @@ def wake_dags(*, dag_ids: Sequence[str], now: datetime, using: str = "default") 
     return bool(execute("ledger/sql/wake_asset_dags.sql", using=using, dag_ids=list(dag_ids), now=now))
 
 
+def wake_watchers(*, dag_ids: Sequence[str], now: datetime, using: str = "default") -> None:
+    """The tenant's asset watchers are looked at, if these DAGs have to do with any."""
+    execute("ledger/sql/wake_watchers.sql", using=using, dag_ids=list(dag_ids), now=now)
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingDag:
     """A DAG that waits for assets, locked. `taken`: its runs that run or wait to run."""

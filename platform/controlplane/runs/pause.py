@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from controlplane.foundation.db import notify
-from controlplane.ledger.assets import wake_dags
+from controlplane.ledger.assets import wake_dags, wake_watchers
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.transitions import add_items
 from controlplane.runs.plan import plan_next
@@ -21,6 +21,7 @@ def set_paused(*, dag_id: str, is_paused: bool, now: datetime) -> Dag:
     Dag.objects.filter(id=dag.id).update(is_paused=is_paused, pause_reason=None)
     dag.is_paused, dag.pause_reason = is_paused, None
     plan_next(dags=[dag.id], now=now)
+    wake_watchers(dag_ids=[dag_id], now=now)
     if not is_paused:
         add_items(items=[("start_runs", dag.id, now)])
         wake_dags(dag_ids=[dag_id], now=now)

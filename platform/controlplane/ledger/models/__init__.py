@@ -12,6 +12,7 @@ from controlplane.ledger.models import (  # noqa: F401  Django's registry needs 
     asset_queue,
     asset_reference,
     asset_state,
+    asset_watcher,
     backfill,
     backfill_dag_run,
     bundle_version,

@@ -23,6 +23,8 @@ class AssetReference(TenantModel):
     ref_uri = models.CharField(max_length=1500, null=True)
     partitioned = models.BooleanField(default=False)
     """The schedule waits for partitions: an event without a partition key starts nothing."""
+    watchers = models.JSONField(null=True)
+    """Of a schedule: [{"name", "classpath", "kwargs"}], what watches the asset."""
     created_at = models.DateTimeField()
     """The first event a schedule without catchup may consume is younger than this."""
     updated_at = models.DateTimeField()

@@ -16,8 +16,9 @@ class WorkItem(models.Model):
     until then), `past` (run: tasks of later runs that wait for it look again), `revive` (run: changed by
     hand, its waiting tasks may go on), `parse` (bundle version), `build` (runtime), `watch` (run: its
     deadlines are to be computed), `silent` (task instance: its supervisor is to be heard of), `assets`
-    (DAG: events of assets were queued for it), `deadline` (run: some are due), `wake` (trigger: its timer
-    fires, or it timed out), `input` (task instance: nobody answered in time)."""
+    (DAG: events of assets were queued for it), `watchers` (nothing: asset watchers may have come or gone),
+    `deadline` (run: some are due), `wake` (trigger: its timer fires, or it timed out), `input` (task
+    instance: nobody answered in time)."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False, related_name="+")

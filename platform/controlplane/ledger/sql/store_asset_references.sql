@@ -5,10 +5,11 @@
 -- Rows out: (1) per reference that came or went.
 WITH said AS MATERIALIZED (
   SELECT DISTINCT r.dag_row, r.dag_id, r.kind, r.task_id, a.id AS asset_id, l.id AS alias_id, r.ref_name,
-         r.ref_uri, r.partitioned
+         r.ref_uri, r.partitioned,
+         r.watchers
   FROM jsonb_to_recordset(%(references)s::jsonb) AS r(
     dag_row uuid, dag_id text, kind text, task_id text, name text, uri text, alias text, ref_name text,
-    ref_uri text, partitioned bool)
+    ref_uri text, partitioned bool, watchers jsonb)
   LEFT JOIN asset a ON a.tenant_id = (SELECT app.tenant()) AND a.name = r.name AND a.uri = r.uri
   LEFT JOIN asset_alias l ON l.tenant_id = (SELECT app.tenant()) AND l.name = r.alias
 ), dags AS MATERIALIZED (
@@ -31,13 +32,14 @@ WITH said AS MATERIALIZED (
                     WHERE g.dag_row_id = dags.id AND g.kind = 'schedule' AND g.asset_id = q.asset_id))
 ), come AS (
   INSERT INTO asset_reference (id, tenant_id, dag_row_id, dag_id, kind, task_id, asset_id, alias_id, ref_name,
-                               ref_uri, partitioned, created_at, updated_at)
+                               ref_uri, partitioned, watchers, created_at, updated_at)
   SELECT app.uuid7(), (SELECT app.tenant()), dag_row, dag_id, kind, task_id, asset_id, alias_id, ref_name, ref_uri,
-         partitioned, %(now)s::timestamptz, %(now)s::timestamptz
+         partitioned, watchers, %(now)s::timestamptz, %(now)s::timestamptz
   FROM said
   ON CONFLICT (tenant_id, dag_row_id, kind, task_id, asset_id, alias_id, ref_name, ref_uri)
-  DO UPDATE SET partitioned = excluded.partitioned, updated_at = excluded.updated_at
-  WHERE asset_reference.partitioned <> excluded.partitioned
+  DO UPDATE SET partitioned = excluded.partitioned, watchers = excluded.watchers, updated_at = excluded.updated_at
+  WHERE (asset_reference.partitioned, asset_reference.watchers)
+    IS DISTINCT FROM (excluded.partitioned, excluded.watchers)
   RETURNING 1
 )
 SELECT 1 FROM gone UNION ALL SELECT 1 FROM come
