@@ -11,6 +11,7 @@ from api.v2.version_facts import TaskFacts, VersionFacts, facts_of
 from controlplane.ledger.models.rendered_field import RenderedField
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.task_try import TaskTry
+from controlplane.ledger.models.trigger import Trigger
 
 
 def instance_responses(rows: Sequence[TaskInstance]) -> list[dict[str, Any]]:
@@ -20,7 +21,14 @@ def instance_responses(rows: Sequence[TaskInstance]) -> list[dict[str, Any]]:
     """
     facts = facts_of(version_of(row) for row in rows)
     rendered = dict(RenderedField.objects.filter(id__in=[row.id for row in rows]).values_list("id", "fields"))
-    return [_instance(row, facts.get(version_of(row)), rendered.get(row.id, {})) for row in rows]
+    triggers = _triggers(rows)
+    return [
+        {
+            **_instance(row, facts.get(version_of(row)), rendered.get(row.id, {})),
+            "trigger": triggers.get(row.id),
+        }
+        for row in rows
+    ]
 
 
 def version_of(row: TaskInstance) -> UUID:
@@ -62,6 +70,24 @@ def past_try_response(row: TaskTry, of: TaskInstance, facts: VersionFacts | None
     }
 
 
+def _triggers(rows: Sequence[TaskInstance]) -> dict[UUID, dict[str, Any]]:
+    """TriggerResponse of those that wait for one; a statement only if any does. Arguments may be secrets: as in
+    Airflow they are never shown. Its integer id is made from ours."""
+    waiting = [row.id for row in rows if row.state == "deferred"]
+    found = Trigger.objects.filter(id__in=waiting) if waiting else ()
+    return {
+        row.id: {
+            "id": row.id.int & (2**53 - 1),
+            "classpath": row.classpath,
+            "kwargs": "{}",
+            "created_date": row.created_at,
+            "queue": row.queue,
+            "triggerer_id": None,
+        }
+        for row in found
+    }
+
+
 def _instance(row: TaskInstance, facts: VersionFacts | None, rendered: Any) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -69,9 +95,8 @@ def _instance(row: TaskInstance, facts: VersionFacts | None, rendered: Any) -> d
         "logical_date": row.dag_run.logical_date,
         "run_after": row.dag_run.run_after,
         "note": row.note,
-        "rendered_map_index": row.rendered_map_index,
+        "rendered_map_index": row.rendered_map_index or (str(row.map_index) if row.map_index >= 0 else None),
         "rendered_fields": rendered,
-        "trigger": None,
         "triggerer_job": None,
     }
 

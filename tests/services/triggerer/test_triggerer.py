@@ -13,6 +13,7 @@ from api.agent.triggers import beat_triggers as answer_beat
 from controlplane.execution import tokens
 from controlplane.executors.local import AgentRef
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.callback import Callback
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.trigger import Trigger
@@ -157,6 +158,16 @@ def test_a_trigger_that_fails_its_task_leaves_it_its_retries(tenant: Tenant) -> 
     (again,) = walk.claim()
     assert again.task is not None
     assert (again.task.ti["try_number"], again.task.ti_context["next_method"]) == (2, None)
+
+
+@pytest.mark.parametrize(("retries", "kind"), [(0, "task_failure"), (1, "task_retry")])
+def test_a_trigger_that_fails_its_task_owes_the_callback(tenant: Tenant, retries: int, kind: str) -> None:
+    walk = _deferred(tenant, retries=retries, has_callbacks=["on_failure", "on_retry"])
+    (order,) = _claim(walk)
+    _say(walk, order, "trigger_event", ends="failed")
+    assert _kinds(walk) == ["callback"]
+    with tenant_scope(tenant.id):
+        assert Callback.objects.values_list("kind", "task_id").get() == (kind, "t0")
 
 
 def test_a_body_that_is_none_is_refused(tenant: Tenant) -> None:

@@ -1,5 +1,5 @@
 -- Purpose: triggers end their tasks themselves, without a worker (Airflow's TaskSuccessEvent and its like): success,
--- failed, skipped, or up_for_retry while tries are left.
+-- failed, skipped, or up_for_retry while tries are left. No process could run the author's callbacks: they are owed.
 -- Locks: the instances in id order, then their triggers and workloads. Index: primary keys, workload_uk.
 -- No process runs the author's callbacks of a failure or retry: they are owed, as in finish_tasks.sql.
 -- Bound: the arrays. A task that does not wait under this epoch stays as it is. Rows out: (id, epoch) that moved.
@@ -31,9 +31,11 @@ WITH said AS (
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = said.id AND w.epoch = said.epoch AND w.kind = 'trigger'
 ), tries AS (
   INSERT INTO task_try (id, tenant_id, task_instance_id, try_number, epoch, state, scheduled_at, queued_at,
-    start_date, end_date, hostname, unixname, pid, dag_version_id, died)
+    start_date, end_date, hostname, unixname, pid, dag_version_id, bundle_version_id, died)
   SELECT app.uuid7(), m.tenant_id, m.id, m.try_number, m.epoch, m.state, m.scheduled_at, m.queued_at,
-    m.start_date, m.end_date, m.hostname, m.unixname, m.pid, m.dag_version_id, m.died
+    m.start_date, m.end_date, m.hostname, m.unixname, m.pid, coalesce(m.ran_version_id, m.dag_version_id),
+    coalesce(m.ran_bundle_id, (SELECT r.bundle_version_id FROM dag_run r
+                               WHERE r.tenant_id = m.tenant_id AND r.id = m.dag_run_id)), m.died
   FROM moved m WHERE m.state = 'up_for_retry'
   ON CONFLICT DO NOTHING
 ), owed AS (
@@ -41,7 +43,7 @@ WITH said AS (
     run_id, task_id, map_index, try_number, started_at, ended_at, hostname, reason, created_at)
   SELECT app.uuid7(), (SELECT app.tenant()), CASE m.state WHEN 'failed' THEN 'task_failure' ELSE 'task_retry' END,
     m.id, m.epoch, m.dag_run_id, m.id, m.dag_version_id, m.dag_id, m.run_id, m.task_id, m.map_index, m.try_number,
-    m.start_date, m.end_date, m.hostname, 'The trigger ended the task as failed.', %(now)s::timestamptz
+    m.start_date, m.end_date, m.hostname, 'its trigger ended it', %(now)s::timestamptz
   FROM moved m
   CROSS JOIN LATERAL (
     SELECT t.tells_failure, t.tells_retry FROM dag_task t
