@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from django.http import QueryDict
@@ -21,6 +21,7 @@ _SIZE = TypeAdapter(NonNegativeInt)
 _FLOAT = TypeAdapter(float)
 _BOOLEAN = TypeAdapter(bool)
 _INSTANT = TypeAdapter(datetime)
+_DAY = TypeAdapter(date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class Query:
         """An instant; one without a time zone is in UTC."""
         given = self._one(name, _INSTANT)
         return None if given is None else aware(given)
+
+    def date(self, name: str) -> date | None:
+        """A calendar day; the first and the last there are count as near ones, whose midnights exist everywhere."""
+        given = self._one(name, _DAY)
+        return None if given is None else max(min(given, date.max - timedelta(days=2)), date.min + timedelta(days=2))
 
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """One of a fixed set of words."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
+
+import msgspec
+from django.db.models import QuerySet
 
 from api.v2.body_ranges import body_range
 from api.v2.cursors import COUNT_LIMIT, cursor_page
@@ -28,6 +31,8 @@ from controlplane.runs.trigger import (
     RunTypeDenied,
     trigger_run,
 )
+from domain.timetables.partitions import localised
+from domain.timetables.schedule import Schedule
 
 
 @operation("runs.read")
@@ -38,7 +43,7 @@ def get_dag_runs(call: Call, dag_id: str) -> Any:
         if not Dag.objects.filter(dag_id=dag_id).exists():
             raise not_found(f"The Dag with ID: `{dag_id}` was not found")
         rows = rows.filter(dag_id=dag_id)
-    _refuse_partition_dates(call, dag_id)
+    rows = _within_partitions(rows, call, dag_id)
     rows = search_runs(rows, call.query, now=call.now)
     cursor = call.query.text("cursor")
     if cursor is None:
@@ -157,14 +162,27 @@ def read_run(dag_id: str, dag_run_id: str) -> DagRun:
     return row
 
 
-def _refuse_partition_dates(call: Call, dag_id: str) -> None:
-    """Partition dates are not kept yet, so every DAG answers as one without partitions does."""
-    if all(call.query.text(f"partition_date_{bound}") is None for bound in ("gte", "lte")):
-        return
+def _within_partitions(rows: QuerySet[DagRun], call: Call, dag_id: str) -> QuerySet[DagRun]:
+    """Runs of partitions within calendar days, both inclusive, as the timetable's own clock counts them."""
+    first, last = call.query.date("partition_date_gte"), call.query.date("partition_date_lte")
+    if first is None and last is None:
+        return rows
     both = "partition_date_gte and partition_date_lte"
     if dag_id == "~":
         raise Refusal(400, f"{both} require a specific dag_id.")
-    raise Refusal(400, f"Dag with dag_id: '{dag_id}' is not partitioned; {both} are not supported.")
+    told = Dag.objects.filter(dag_id=dag_id).values_list("schedule", flat=True).first()
+    schedule = None if told is None else msgspec.convert(told, Schedule)
+    if schedule is None or not schedule.is_partitioned:
+        raise Refusal(400, f"Dag with dag_id: '{dag_id}' is not partitioned; {both} are not supported.")
+    if first is not None:
+        rows = rows.filter(partition_date__gte=_midnight(schedule, first))
+    if last is not None:
+        rows = rows.filter(partition_date__lt=_midnight(schedule, last + timedelta(days=1)))
+    return rows
+
+
+def _midnight(schedule: Schedule, day: date) -> datetime:
+    return localised(schedule.timetable, datetime.combine(day, time.min))
 
 
 def _interval(body: TriggerBody) -> tuple[datetime, datetime] | None:

@@ -20,6 +20,7 @@ from controlplane.ledger.transitions import NewRun, add_items
 from controlplane.runs.create import make_runs
 from controlplane.runs.forecast import ask_runtime
 from controlplane.runs.params import check_params
+from controlplane.runs.partition_keys import PartitionKeyInvalid, read_partition_key
 from domain.ids import RunIdInvalid, check_run_id, random_suffix, run_id_for
 from domain.params import ParamsInvalid
 from domain.timetables.evaluate import manual_interval
@@ -101,6 +102,10 @@ def trigger_run(
         run_type=run_type, run_after=run_after, logical_date=logical_date, suffix=suffix
     )
     _check(wanted, run_type, conf, spec)
+    try:
+        partition_date = read_partition_key(timetable=spec.timetable, dag_id=dag_id, key=partition_key)
+    except PartitionKeyInvalid as error:
+        raise RunRefused(str(error)) from error
     awaits_interval = interval is None and logical_date is not None and spec.timetable.kind == "custom"
     row = insert_run(
         dag=dag,
@@ -115,6 +120,7 @@ def trigger_run(
         triggered_by=triggered_by,
         user=user,
         partition_key=partition_key,
+        partition_date=partition_date,
         awaits_interval=awaits_interval,
         now=now,
         using=using,
@@ -157,6 +163,7 @@ def insert_run(
     now: datetime,
     using: str,
     awaits_interval: bool = False,
+    partition_date: datetime | None = None,
 ) -> UUID | None:
     """The rows of one run, pinned to the DAG version and to the bundle that is deployed now."""
     if dag.bundle_version is None:
@@ -179,5 +186,6 @@ def insert_run(
         bundle_version=dag.bundle_version.id,
         runtime_digest=runtime.digest if runtime else "",
         awaits_interval=awaits_interval,
+        partition_date=partition_date,
     )
     return make_runs(runs=[run], now=now, using=using).get((run.dag_id, run.run_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from domain.timetables.cron import CronGrid, cron_grid
@@ -48,6 +48,12 @@ def partition_date_of(spec: TimetableSpec, key: str) -> datetime:
             f"Partition key {key!r} does not match the timetable's key_format {text!r}: {problem}"
         ) from problem
     return from_wall(wall.replace(tzinfo=None), _grid(spec).zone)
+
+
+def localised(spec: TimetableSpec, wall: datetime) -> datetime:
+    """The instant at which the timetable's own clock shows `wall`; in UTC for one that has none."""
+    zone = _grid(spec).zone if spec.kind == "partition_cron" else UTC
+    return from_wall(wall.replace(tzinfo=None), zone)
 
 
 def check_partition(spec: TimetableSpec) -> None:
