@@ -360,3 +360,29 @@ def test_a_stranger_finds_nothing(tenant: Tenant, other_tenant: Tenant) -> None:
     with pytest.raises(DagUnknown):
         _create(other_tenant, _asked())
     assert _row(tenant).is_paused is False
+
+
+@pytest.mark.parametrize("latest", [True, False])
+def test_runs_that_exist_run_again_on_the_newest_version_or_their_own(tenant: Tenant, latest: bool) -> None:
+    walk = _dag(tenant)
+    old = walk.trigger("daily", run_id="old", logical_date=FIRST, run_after=FIRST)
+    walk.run_all()
+    _dag(tenant, tasks=[specs.task("t"), specs.task("new")])
+    _create(tenant, _asked(1, reprocess="completed", latest=latest))
+    walk.run_all()
+    assert walk.states(old) == ({"t": "success", "new": "success"} if latest else {"t": "success"})
+    assert _row(tenant).completed_at is not None
+    invariants.check(tenant, at_rest=True)
+
+
+def test_a_backfill_of_tasks_that_wait_for_their_past_goes_through_in_order(tenant: Tenant) -> None:
+    """As in Airflow its first run waits for nothing, and each other one for the run before it."""
+    walk = _dag(tenant, tasks=[specs.task("t", depends_on_past=True)])
+    _create(tenant, _asked(3, reprocess="failed", max_active_runs=3))
+    walk.schedule()
+    works = walk.claim()
+    begun = [work.task.ti["run_id"] for work in works if work.task]
+    assert begun == ["backfill__2026-01-02T00:00:00+00:00"]
+    assert walk.say(works[0], "success").verdict == "accepted"
+    walk.run_all()
+    assert _days(tenant, "success") == [1, 2, 3]
