@@ -12,13 +12,14 @@ import pytest
 
 from launcher.settings import read_settings
 from launcher.validate.check import check_folder
+from launcher.validate.deployed import NotCompared
 from launcher.validate.show import Verdict
 from tests.journeys.test_hostile_files import GOOD, HOSTILE, MENTION
 from tests.support.base_runtime import furnish_base
 from tests.support.stack import CHECKOUT, Stack
 from tests.support.stack_tenant import StackTenant
 
-Validate = Callable[[dict[str, str]], Verdict]
+Validate = Callable[..., Verdict]
 DAG = (
     "from airflow.sdk import DAG\nfrom airflow.providers.standard.operators.empty import EmptyOperator as E\n"
 )
@@ -46,13 +47,13 @@ def validate(tmp_path_factory: pytest.TempPathFactory) -> Validate:
     environment = {**os.environ, "AERODROME_DATA": str(data)}
     furnish_base(runtimes=data / "agent" / "runtimes")
 
-    def check(files: dict[str, str]) -> Verdict:
+    def check(files: dict[str, str], *, against: str | None = None, token: str | None = None) -> Verdict:
         root = tmp_path_factory.mktemp("bundle")
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(textwrap.dedent(text))
         return check_folder(
-            root=root, against=None, token=None, checkout=CHECKOUT, environment=environment, tell=print,
+            root=root, against=against, token=token, checkout=CHECKOUT, environment=environment, tell=print,
             settings=read_settings(environment=environment, checkout=CHECKOUT),
         )  # fmt: skip
 
@@ -135,3 +136,25 @@ def test_of_a_bundle_that_is_refused(validate: Validate) -> None:
     verdict = validate({"requirements.txt": "-r other.txt\n", "dags/good.py": GOOD})
     assert verdict.dags == {}
     assert [each.code for each in verdict.problems if each.level == "error"] == ["AERO-BUNDLE"]
+
+
+def test_what_a_push_would_change_is_read_from_the_tenants_api(
+    stack: Stack, tenant: StackTenant, validate: Validate
+) -> None:
+    files = texts(CHECKOUT / "examples")
+    tenant.push(files)
+    tenant.until_listed("warehouse", "orders_etl", "branching")
+    server = {"against": f"{stack.base_url}/t/{tenant.slug}", "token": tenant.door.token}
+    assert validate(files, **server).changes == []
+    files["dags/branching.py"] = files["dags/branching.py"].replace('"branching"', '"renamed"')
+    files["dags/more.py"] = textwrap.dedent(GOOD)
+    changed = validate(files, **server).changes
+    assert changed is not None
+    assert {(each.dag_id, each.kind) for each in changed} == {
+        ("branching", "removed"),
+        ("renamed", "added"),
+        ("good", "added"),
+    }
+    other = stack.sign_up()
+    with pytest.raises(NotCompared, match=r"answered 40[134]"):
+        validate(files, against=f"{stack.base_url}/t/{other.slug}", token=tenant.door.token)

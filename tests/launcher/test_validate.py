@@ -218,7 +218,7 @@ def test_what_is_deployed_is_read_page_by_page(api: str) -> None:
 
 
 def test_a_wrong_token_is_said(api: str) -> None:
-    with pytest.raises(NotCompared, match="answered 401 .*--token"):
+    with pytest.raises(NotCompared, match=r"answered 401 .*--token"):
         read_deployed(source=api, token="wrong")
 
 
