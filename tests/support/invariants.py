@@ -48,8 +48,10 @@ INVARIANTS: dict[str, str] = {
         GROUP BY r.id HAVING count(ti.id) <> r.failed_leaves""",
     "a run is over exactly when nothing of it is unfinished": """
         SELECT run_id, state, unfinished FROM dag_run
-        WHERE state IN ('success', 'failed') AND unfinished > 0 AND coalesce(fails_by, '') NOT IN ('backfill_cancelled', 'no_data_interval')
-           OR state = 'running' AND unfinished <= 0 AND id NOT IN (SELECT ref FROM work_item WHERE kind = 'revive')""",
+        WHERE state IN ('success', 'failed') AND unfinished > 0
+             AND coalesce(fails_by, '') NOT IN ('backfill_cancelled', 'no_data_interval')
+           OR state = 'running' AND unfinished <= 0
+             AND id NOT IN (SELECT ref FROM work_item WHERE kind = 'revive')""",
     "a run's state is what its deciding instances say": """
         SELECT run_id, state, failed_leaves FROM dag_run
         WHERE state = 'success' AND failed_leaves > 0 OR state = 'failed' AND failed_leaves = 0 AND fails_by IS NULL""",
