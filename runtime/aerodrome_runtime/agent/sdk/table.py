@@ -74,6 +74,8 @@ HANDLERS: dict[str, Handler] = {
     "SetXCom": xcoms.set_xcom,  # unless it is written behind
 }
 
+OURS = frozenset({"AerodromeSendMail"})
+"""Messages that Airflow's supervisor does not know."""
 
 OF_TRIGGERS: dict[str, Handler] = {
     **HANDLERS,

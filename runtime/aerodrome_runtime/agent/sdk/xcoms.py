@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from aerodrome_runtime.agent.sdk.answers import OK, Body, not_there, result
+from aerodrome_runtime.agent.sdk.answers import Body, not_there, result
 from aerodrome_runtime.agent.sdk.client import ApiRefused
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def set_xcom(asking: Asking, message: dict[str, Any]) -> Body:
     if message.get("dag_result"):
         params["dag_result"] = True
     await asking.client.post(_path(message), message.get("value"), params)
-    return OK
+    return None
 
 
 async def get_count(asking: Asking, message: dict[str, Any]) -> Body:
