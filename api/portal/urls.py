@@ -10,6 +10,7 @@ from api.portal.backfills.views import Backfills, OneBackfill, Preview
 from api.portal.dags.views import DueRuns, Resume
 from api.portal.findings.views import Findings
 from api.portal.people.views import Me, SignIn, SignUp, Tenants
+from api.portal.questions.views import Answer, Questions
 from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Status, Tokens
 
 urlpatterns = [
@@ -31,6 +32,8 @@ urlpatterns = [
     path("tenants/<slug:slug>/backfills/<int:number>", OneBackfill.as_view()),
     path("tenants/<slug:slug>/dags/<str:dag_id>/due-runs", DueRuns.as_view()),
     path("tenants/<slug:slug>/dags/<str:dag_id>/resume", Resume.as_view()),
+    path("tenants/<slug:slug>/questions", Questions.as_view()),
+    path("tenants/<slug:slug>/questions/<uuid:task_instance_id>/answer", Answer.as_view()),
     path("", include("api.portal.bundle_urls")),
     path(
         "schema",

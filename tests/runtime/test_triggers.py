@@ -124,6 +124,8 @@ def test_one_that_is_stopped_by_a_person_hears_it_and_one_that_moved_does_not(
     _until_let_go(gateway, killed, moved)
     gateway.stop.clear()
     assert gateway.until_logged(killed, "the trigger is stopped")
+    assert gateway.until_logged(killed, "was killed by a person")
+    assert not any("killed" in str(event.get("event")) for event in gateway.log_events(moved))
     assert not gateway.told.get((moved.id, 1))
 
 

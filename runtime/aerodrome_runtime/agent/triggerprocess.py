@@ -87,15 +87,18 @@ class TriggerProcess:
         self._on_event = on_event
         self._on_failure = on_failure
         self._cancels: set[int] = set()
+        self._leaving: dict[int, Held] = {}
         self._heard = time.monotonic()
         self._used = time.monotonic()
         self._child: Child | None = None
         self._answering: set[asyncio.Task[None]] = set()
         self._tail: deque[str] = deque(maxlen=TAIL)
 
-    def cancel(self, number: int, *, kill: bool) -> None:
-        """Stop a trigger; with `kill` a person did, and its `on_kill` runs."""
-        self._cancels.add(number if kill else -number)
+    def cancel(self, held: Held, *, kill: bool) -> None:
+        """Stop a trigger; with `kill` a person did, its `on_kill` runs, and what that says is still logged."""
+        self._cancels.add(held.number if kill else -held.number)
+        if kill:
+            self._leaving[held.number] = held
 
     async def run(self, *, runtime: Runtime, bundle: Path, place: Place) -> str | None:
         """Until it is told to end or has nothing to do (None), or dies: then why. Raises ZygoteLost, OSError."""
@@ -188,6 +191,7 @@ class TriggerProcess:
                 self._on_failure(held, traceback)
         for number in message.get("finished") or ():
             self._cancels -= {number, -number}
+            self._leaving.pop(number, None)
             held = self.members.get(number)
             if held is not None and not held.over:
                 self._on_failure(held, ["Trigger exited without sending an event."])
@@ -242,7 +246,8 @@ class TriggerProcess:
         except msgspec.DecodeError:
             return
         if isinstance(event, dict):
-            held = self.members.get(event.pop("trigger_id", None))
+            number = event.pop("trigger_id", None)
+            held = self.members.get(number) or self._leaving.get(number)
             if held is not None and held.log is not None:
                 held.log.structured(msgspec.json.encode(event))
 

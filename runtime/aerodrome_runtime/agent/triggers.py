@@ -37,6 +37,8 @@ CRASHES = 3
 LOG_BYTES = 16 * 1024 * 1024
 OPEN_SECONDS = 1.0
 """The task's own last lines come first: its process ends a moment after it deferred."""
+KILL_SECONDS = 4.0
+"""How long the log of a trigger that a person stopped waits for what its `on_kill` says."""
 AGAIN_SECONDS = 2.0
 FAILED = "Trigger failure"
 """Airflow's reason of a trigger that failed."""
@@ -298,11 +300,11 @@ class Triggers:
         if flock is not None:
             flock.members.pop(held.number, None)
             if held.told:
-                flock.cancel(held.number, kill=kill)
+                flock.cancel(held, kill=kill)
         if self._held.pop((held.work.id, held.work.epoch), None) is not None:
             self._given_back()
         if held.log is not None:
-            self._spawn(self._close_log(held))
+            self._spawn(self._close_log(held, KILL_SECONDS if kill else 0.0))
 
     async def _open_log(self, held: Held, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -321,7 +323,8 @@ class Triggers:
             held.log.rebase(size)
         self._shipper.open(tenant_id=work.tenant_id, id=name, epoch=work.epoch, task_log=held.log)
 
-    async def _close_log(self, held: Held) -> None:
+    async def _close_log(self, held: Held, seconds: float = 0.0) -> None:
+        await asyncio.sleep(0 if self._closing else seconds)
         if held.log is None or held.log.closed:
             return
         await self._ready_log(held)

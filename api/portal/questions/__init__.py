@@ -1,0 +1,1 @@
+"""What tasks ask people, and their answers."""

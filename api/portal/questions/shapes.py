@@ -1,0 +1,46 @@
+"""What goes in and out of the operations on questions."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+
+class QuestionQuery(serializers.Serializer[None]):
+    dag_id = serializers.CharField(max_length=250, required=False)
+    dag_run_id = serializers.CharField(max_length=250, required=False)
+    open = serializers.BooleanField(allow_null=True, default=None, help_text="waits for an answer right now")
+    limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
+    offset = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
+
+
+class QuestionShape(serializers.Serializer[None]):
+    task_instance_id = serializers.UUIDField()
+    dag_id = serializers.CharField()
+    dag_run_id = serializers.CharField()
+    task_id = serializers.CharField()
+    map_index = serializers.IntegerField()
+    try_number = serializers.IntegerField()
+    open = serializers.BooleanField()
+    subject = serializers.CharField()
+    body = serializers.CharField(allow_null=True)
+    options = serializers.ListField(child=serializers.CharField())
+    defaults = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    multiple = serializers.BooleanField()
+    params = serializers.DictField()
+    assigned_users = serializers.ListField(child=serializers.DictField())
+    created_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(allow_null=True, help_text="then the defaults count, or it fails")
+    responded_at = serializers.DateTimeField(allow_null=True)
+    responded_by = serializers.DictField(allow_null=True)
+    chosen_options = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    params_input = serializers.DictField()
+
+
+class QuestionsShape(serializers.Serializer[None]):
+    questions = QuestionShape(many=True)
+    total_entries = serializers.IntegerField()
+
+
+class AnswerShape(serializers.Serializer[None]):
+    chosen_options = serializers.ListField(child=serializers.CharField(max_length=10_000), allow_empty=False)
+    params_input = serializers.DictField(required=False, default=dict)
