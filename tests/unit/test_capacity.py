@@ -235,3 +235,19 @@ def test_a_crowded_pool_takes_nothing_from_another(tasks: list[Task], pools: dic
     for name in ("p", "q"):
         alone = ask([task for task in apart if task.pool == name], pools)
         assert alone.admitted == [number for number in together.admitted if tasks[number].pool == name]
+
+
+def test_what_yields_comes_last_and_has_a_share_of_its_own() -> None:
+    ready = [
+        ReadyTask(id=f"b{n}", dag_id="d", run_id="r1", task_id="t", priority_weight=9, yields=True)
+        for n in range(3)
+    ]
+    ready.append(ReadyTask(id="own", dag_id="d", run_id="r2", task_id="t"))
+    empty: dict[Any, int] = {}
+    pools = {"default_pool": PoolUse(slots=9)}
+    counts = {"run_active": empty, "task_active": empty, "run_task_active": empty}
+    done = admit(ready=ready, pools=pools, tenant_free=9, yielding_free=2, **counts)
+    assert done.admitted == ["own", "b0", "b1"]
+    assert {key: reason.code for key, reason in done.held.items()} == {"b2": "backfill_share"}
+    assert admit(ready=ready, pools=pools, tenant_free=1, yielding_free=2, **counts).admitted == ["own"]
+    assert len(admit(ready=ready, pools=pools, yielding_free=None, **counts).admitted) == 4

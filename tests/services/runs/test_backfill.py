@@ -309,7 +309,8 @@ def test_how_long_it_takes_is_told_from_history(tenant: Tenant) -> None:
 
 
 def test_its_tasks_come_after_everybody_elses(tenant: Tenant) -> None:
-    walk = _dag(tenant)
+    """Whatever their weight: by weight alone they would go first."""
+    walk = _dag(tenant, tasks=[specs.task("heavy", priority_weight=100)])
     parsed_dag(tenant, specs.dag("own", [specs.task("low", priority_weight=1)]))
     with tenant_scope(tenant.id):
         Tenant.objects.filter(id=tenant.id).update(max_active_tasks=2)
