@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from launcher.validate.folder import FolderUnusable, pack
 from launcher.validate.lint import lint
 from launcher.validate.policy import against_policy
 from launcher.validate.problems import Problem
+from launcher.validate.rehearsal import sweep
 from launcher.validate.rules import Rules, RulesWrong, read_rules
 from launcher.validate.show import Verdict, as_github, as_json, as_text
 from taskwire.dagspec import DagSpec, TaskSpec, TimetableSpec
@@ -253,3 +255,17 @@ def test_warnings_refuse_only_when_strict() -> None:
     verdict = Verdict({}, PROBLEMS[1:], None, 0.0)
     assert (verdict.is_refused(strict=False), verdict.is_refused(strict=True)) == (False, True)
     assert Verdict({}, PROBLEMS, None, 0.0).is_refused(strict=False)
+
+
+def test_folders_of_killed_checks_are_taken_away(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / "uids").mkdir()
+    kept = [f"bundle-{os.getpid()}-x", f"run-{os.getpid()}", "site"]
+    for name in (*kept, f"bundle-{dead.pid}-y", f"run-{dead.pid}"):
+        (tmp_path / name).mkdir()
+    (tmp_path / f"run-{dead.pid}" / "uids").symlink_to(tmp_path / "uids")
+    (tmp_path / "uids" / "200000").touch()
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "uids"])
+    assert (tmp_path / "uids" / "200000").exists()

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from launcher.pids import is_alive
 from launcher.settings import Settings
 from launcher.validate.folder import pack
 from launcher.validate.problems import Level, Problem
@@ -57,7 +58,8 @@ class Rehearsal:
         archive = pack(self._root)
         self._settings.data.mkdir(parents=True, exist_ok=True, mode=0o755)
         self._work.mkdir(exist_ok=True, mode=0o755)
-        self._bundle = Path(tempfile.mkdtemp(prefix="bundle-", dir=self._work))
+        sweep(self._work)
+        self._bundle = Path(tempfile.mkdtemp(prefix=f"bundle-{os.getpid()}-", dir=self._work))
         try:
             return self._rehearse(archive)
         except BaseException:
@@ -96,7 +98,7 @@ class Rehearsal:
         archive = pack(self._root)
         self._settings.data.mkdir(parents=True, exist_ok=True, mode=0o755)
         self._work.mkdir(exist_ok=True, mode=0o755)
-        with tempfile.TemporaryDirectory(prefix="bundle-", dir=self._work) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"bundle-{os.getpid()}-", dir=self._work) as folder:
             self._bundle = Path(folder)
             received = self._ask("controlplane.dagprocessor.rehearse", "receive", folder, given=archive)
             if "refused" in received:
@@ -141,6 +143,14 @@ class Rehearsal:
             raise NotRehearsed(f"{module} failed: {last}")
         found: dict[str, Any] = json.loads(answer.stdout)
         return found
+
+
+def sweep(work: Path) -> None:
+    """Take away the folders of checks that were killed: `bundle-PID-…` and the agent side's `run-PID`."""
+    for folder in (*work.glob("bundle-*"), *work.glob("run-*")):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not is_alive(pid=int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _problems(summary: Mapping[str, Any]) -> list[Problem]:
