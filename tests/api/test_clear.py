@@ -91,6 +91,29 @@ def test_setups_and_teardowns_come_along(tenant: Tenant, member: Actor) -> None:
     assert sorted(names(member.v2().post(CLEAR, body))) == ["down", "up", "work"]
 
 
+def test_an_index_of_a_mapped_group_brings_its_own(tenant: Tenant, member: Actor) -> None:
+    inside = {"group_id": "g", "mapped_group_ids": ["g"]}
+    it = scene(
+        tenant,
+        specs.task("one", "two", "after", **inside),
+        specs.task("two", "after", **inside),
+        specs.task("after"),
+        groups=[{"group_id": "g", "is_mapped": True, "expand": {"kind": "literal", "length": 3}}],
+    )
+    finish(it)
+    body = {"dag_run_id": it.run.run_id, "only_failed": False, "task_ids": [["one", 1]]}
+    answer = member.v2().post(CLEAR, {**body, "include_downstream": True})
+    found = [(one["task_id"], one["map_index"]) for one in answer["task_instances"]]
+    assert found == [("one", 1), ("two", 1), ("after", -1)]
+    body["task_ids"] = [["two", 2]]
+    answer = member.v2().post(CLEAR, {**body, "include_upstream": True, "dry_run": False})
+    found = [(one["task_id"], one["map_index"]) for one in answer["task_instances"]]
+    assert found == [("one", 2), ("two", 2)]
+    invariants.check(tenant)
+    finish(it)
+    assert [it.row("two", n).try_number for n in range(3)] == [1, 1, 2]
+
+
 def test_neighbours(tenant: Tenant, member: Actor) -> None:
     it = scene(tenant)
     runs = [it.walk.trigger("scene", logical_date=DAY + timedelta(days=n)) for n in range(3)]
