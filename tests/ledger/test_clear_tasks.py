@@ -257,3 +257,19 @@ def test_a_stranger_holds_clears_and_marks_nothing(tenant: Tenant, other_tenant:
     assert other.execute("delete_tasks", ids=[row.id]) == []
     assert other.execute("delete_runs", runs=[it.run.id]) == []
     assert (it.states()["first"], it.run_row().state) == ("scheduled", "running")
+
+
+def test_a_report_that_skips_takes_its_run_before_its_instance(tenant: Tenant, superuser: Any) -> None:
+    """As changes by hand do: who holds the run may take the instance, and neither waits for the other."""
+    it = _two(tenant)
+    work = it.start("first")["first"]
+    skip = Operation(kind="skip_downstream", body={"tasks": ["last"]})
+    with another_session(superuser) as other:
+        lock_rows(other, "dag_run", it.run.id)
+        beside = Beside(lambda: it.walk.say(work, "success", skip))
+        beside.wait_until_blocked(superuser)
+        other.execute("SET LOCAL lock_timeout = '5s'")
+        lock_rows(other, "task_instance", it.row("first").id)
+    beside.join()
+    it.walk.schedule()
+    assert it.states() == {"first": "success", "last": "skipped"}
