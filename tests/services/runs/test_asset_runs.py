@@ -9,6 +9,7 @@ import pytest
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.asset import Asset
 from controlplane.ledger.models.asset_queue import AssetQueue
+from controlplane.runs.clear import clear_run
 from controlplane.runs.pause import set_paused
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -154,6 +155,25 @@ def test_a_success_told_twice_emits_once(tenant: Tenant) -> None:
     assert succeed(walk, work, A).verdict == "accepted"
     assert succeed(walk, work, A).verdict == "accepted"
     assert len(events_in(tenant)) == 1
+
+
+def test_a_cleared_task_emits_again_and_its_old_try_does_not(tenant: Tenant) -> None:
+    producer(tenant, "maker", A)
+    consumer(tenant, "taker", A)
+    walk = walk_for(tenant)
+    made = produce(walk, "maker", A, events=[event_of(A, extra={"n": 1})])
+    with tenant_scope(tenant.id):
+        clear_run(run=made, by="somebody", now=utc_now())
+    walk.schedule()
+    (work,) = [one for one in walk.claim() if one.task and one.task.ti["dag_id"] == "maker"]
+    again = [event_of(A, extra={"n": 2})]
+    assert succeed(walk, work, A, events=again).verdict == "accepted"
+    walk.schedule()
+    assert [event.extra for event in events_in(tenant)] == [{"n": 1}, {"n": 2}]
+    assert [consumed_by(tenant, run) for run in runs_of(tenant, "taker")] == [
+        [("a", {"n": 1})],
+        [("a", {"n": 2})],
+    ]
 
 
 def test_events_of_assets_that_are_no_outlet_are_ignored(tenant: Tenant) -> None:
