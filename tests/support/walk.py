@@ -117,7 +117,7 @@ def walk_for(tenant: Tenant, *, name: str = "agent") -> Walk:
     """A walk with an agent of its own."""
     row, epoch = register_agent(
         message=Register(name=name, wire_version=WIRE_VERSION, slots=8, hostname="host", pid=1),
-        lease_seconds=60,
+        lease_seconds=3600,  # a walk does not beat, however long it takes
         using="scheduler",
     )
     agent = AgentRef(id=UUID(str(row)), epoch=epoch, hostname="host", queues=["default"])
