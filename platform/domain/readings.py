@@ -50,6 +50,10 @@ class Reading:
     expanded: bool = False
 
 
+MOST_INSTANCES = 100_000
+"""Of one task in one run. Airflow has no such bound; it only bounds the length of a single value."""
+
+
 def is_expanded(task: TaskSpec) -> bool:
     """Whether the task has map indexes: mapped itself, or in a mapped group."""
     return task.is_mapped or bool(task.mapped_group_ids)
@@ -57,7 +61,11 @@ def is_expanded(task: TaskSpec) -> bool:
 
 def expand_inputs(spec: DagSpec, task: TaskSpec) -> list[ExpandInput | None]:
     """What the instances of a task are made of, outermost group first; None for an empty input."""
-    groups = {group.group_id: group.expand for group in spec.groups}
+    groups = (
+        {group.group_id: group.expand for group in spec.groups if group.is_mapped}
+        if task.mapped_group_ids
+        else {}
+    )
     inputs = [groups.get(group_id) for group_id in task.mapped_group_ids]
     return [*inputs, task.expand] if task.is_mapped else inputs
 

@@ -15,6 +15,7 @@ from domain.assets import LONGEST, LONGEST_BYTES, asset_refusal, key_of, leaves
 from domain.graph import CycleFound, EdgeUnknown, topological_order
 from domain.partition_mappers import check as check_mapper
 from domain.partition_windows import PartitionInvalid
+from domain.readings import MOST_INSTANCES, first_count
 from domain.timetables.evaluate import check
 from domain.timetables.instants import TimetableInvalid
 from domain.trigger_rules import RULE_CODES
@@ -100,6 +101,10 @@ def _check_dag(spec: DagSpec) -> None:
     _check_assets(spec)
     for task in spec.tasks:
         _check_task(task)
+        if (count := first_count(spec, task)) > MOST_INSTANCES:
+            raise DagInvalid(
+                f"task {task.task_id!r} is mapped {count} times; at most {MOST_INSTANCES} are possible"
+            )
     try:
         topological_order(spec.tasks)
     except CycleFound as error:

@@ -24,10 +24,8 @@ from controlplane.ledger.weighing import (
     revise_tasks,
 )
 from domain.mapping import ExpandInputInvalid, length, xcom_sources
+from domain.readings import MOST_INSTANCES
 from taskwire.dagspec import ExpandInput, Struct
-
-MOST_INSTANCES = 100_000
-"""Of one task in one run. Airflow has no such bound; it only bounds the length of a single value."""
 
 
 class _Task(Struct, kw_only=True):

@@ -77,7 +77,7 @@ class TaskInstance(TenantModel):
     class Meta:
         db_table = "task_instance"
         indexes = [
-            models.Index(fields=["tenant", "dag_run", "task_index"], name="task_instance_place"),
+            models.Index(fields=["tenant", "dag_run", "task_index", "map_index"], name="task_instance_place"),
             models.Index(
                 fields=["tenant", "yields", "-priority_weight", "id"],
                 name="task_instance_ready",
