@@ -11,6 +11,7 @@ from uuid import UUID
 
 from controlplane.foundation.db import notify
 from controlplane.ledger import clearing
+from controlplane.ledger.models.backfill import Backfill
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.file_parse import FileParse
@@ -62,6 +63,7 @@ def delete_dag(*, dag_id: str) -> None:
     runs = DagRun.objects.filter(dag_id=dag_id).order_by("id").values_list("id", flat=True)
     held = clearing.hold_runs(runs=list(runs))
     clearing.delete_runs(runs=[one.id for one in held])
+    Backfill.objects.filter(dag_id=dag_id).delete()
     # Its file is read anew with the next push, although it is the same.
     FileParse.objects.filter(dag_hashes__has_key=dag_id).delete()
     DagImportError.objects.filter(filename=dag.relative_fileloc).delete()

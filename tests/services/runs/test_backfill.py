@@ -25,6 +25,7 @@ from controlplane.runs.backfill import (
     pause_backfill,
     preview_backfill,
 )
+from controlplane.runs.delete import delete_dag
 from controlplane.runs.trigger import DagUnknown
 from domain.backfills import BackfillInvalid, RunTypeNotAllowed
 from tenants.models.tenant import Tenant
@@ -387,3 +388,18 @@ def test_a_backfill_of_tasks_that_wait_for_their_past_goes_through_in_order(tena
     assert walk.say(works[0], "success").verdict == "accepted"
     walk.run_all()
     assert _days(tenant, "success") == [1, 2, 3]
+
+
+def test_a_deleted_dag_takes_its_backfills_along(tenant: Tenant) -> None:
+    walk = _dag(tenant)
+    _create(tenant, _asked(2))
+    parsed_dag(tenant, specs.dag("other", [specs.task("t")], timetable=DAILY))
+    other = _create(tenant, _asked(2, dag_id="other"))
+    with tenant_scope(tenant.id):
+        delete_dag(dag_id="daily")
+        assert list(Backfill.objects.values_list("id", flat=True)) == [other.id]
+        assert BackfillDagRun.objects.count() == 2
+    _dag(tenant)
+    _create(tenant, _asked(2))
+    walk.run_all()
+    assert _row(tenant).completed_at is not None
