@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from taskwire.workload import Workload
 from tests.support.agent_process import AgentProcess, Works
 from tests.support.fake_gateway import FakeGateway
@@ -110,6 +112,19 @@ def test_one_that_ends_the_process_fails_alone_with_the_reason(
     assert _said(gateway, leaving, 120.0)[0] == "trigger_failed"
     for number, work in enumerate(good):
         assert _said(gateway, work, 120.0) == ("trigger_event", {"payload": number})
+
+
+@pytest.mark.heavy
+def test_one_that_blocks_the_loop_fails_alone_with_the_reason(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    """Silence is what tells it: 30 s each time."""
+    bad, good = _does(works, "blocks"), _does(works, "event", seconds=40.0, value="well")
+    gateway.give(bad, good)
+    assert _said(gateway, good, 150.0) == ("trigger_event", {"payload": "well"})
+    kind, body = _said(gateway, bad, 200.0)
+    assert kind == "trigger_failed"
+    assert "blocked the triggerer's event loop" in "".join(body["traceback"])
 
 
 def test_one_that_is_stopped_by_a_person_hears_it_and_one_that_moved_does_not(
