@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
@@ -25,7 +26,7 @@ class User(msgspec.Struct, kw_only=True):
 class Request(msgspec.Struct, kw_only=True):
     """Airflow's HITLDetailRequest."""
 
-    ti_id: str
+    ti_id: UUID
     options: Options
     subject: str
     body: str | None = None
@@ -38,7 +39,7 @@ class Request(msgspec.Struct, kw_only=True):
 class Update(msgspec.Struct, kw_only=True):
     """Airflow's UpdateHITLDetailPayload."""
 
-    ti_id: str
+    ti_id: UUID
     chosen_options: Options
     params_input: dict[str, Any] = {}
 

@@ -22,12 +22,16 @@ from tenants.scope import tenant_scope
 from tests.support.actors import Door
 from tests.support.assets import asset, producer
 from tests.support.attempts import HOST, PID, Try, running_try
+from tests.support.questions import QUESTION
 
 CANARY = "canary-7f3a9c"
+TRY = "the try that calls"
+"""In a body: the id of the try in the path."""
 TABLES = (
     "task_instance",
     "dag_run",
     "xcom",
+    "hitl_detail",
     "variable",
     "connection",
     "rendered_field",
@@ -53,6 +57,8 @@ BODIES: dict[str, Any] = {
     "POST xcoms": [1],
     "POST dag-runs": {},
     "PUT store/asset": {"value": 1},
+    "POST hitlDetails": {**QUESTION, "ti_id": TRY},
+    "PATCH hitlDetails": {"ti_id": TRY, "chosen_options": ["Approve"]},
 }
 QUERY = {
     "task-instances/count": {"dag_id": "example"},
@@ -124,6 +130,8 @@ def _call(door: Door, method: str, shape: str, target: Try) -> Any:
         ),
         None,
     )
+    if isinstance(body, dict):
+        body = {key: str(target.id) if value == TRY else value for key, value in body.items()}
     return door.call(method, path, body, query=QUERY.get(path))
 
 
