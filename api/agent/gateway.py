@@ -220,7 +220,10 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAX_BODY:
-            raise ValueError(f"the body is larger than {MAX_BODY} bytes")
+            raise ValueError(
+                f"it is larger than {MAX_BODY} bytes. Of an XCom: write the data to object storage or a table, "
+                "and push where it is"
+            )
         more = message.get("more_body", False)
     return b"".join(parts)
 

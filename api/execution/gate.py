@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
@@ -159,6 +161,13 @@ def _worded(request: HttpRequest, produce: Callable[[], HttpResponse]) -> HttpRe
         response = versions.fitted(produce(), version=version, method=method, path=path)
     except Refusal as refusal:
         response = answer({"detail": refusal.detail}, status=refusal.status)
+    except RequestDataTooBig:
+        most = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes"
+        detail = {
+            "reason": "body_too_large",
+            "message": f"The body is larger than {most}: send where the data is",
+        }
+        response = answer({"detail": detail}, status=413)
     except (OperationalError, InterfaceError, KeyUnavailable):
         log.exception("the task execution API cannot answer now")
         detail = {"reason": "unavailable", "message": "Try again: the database or a key is not reachable"}

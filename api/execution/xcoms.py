@@ -10,6 +10,8 @@ from api.execution.bodies import flag, number, read_body
 from api.execution.gate import Call, Rule, allow
 from controlplane.execution import xcoms
 from controlplane.execution.attempts import Stage
+from controlplane.execution.large_xcoms import AnswerTooLarge, XComTooLarge
+from controlplane.execution.storable import NotStorable
 from controlplane.execution.xcoms import MappedLengthTooLarge, XComName, XComRunUnknown, XComUnknown
 
 # Airflow pushes an operator's extra links after the task reported its state.
@@ -64,6 +66,10 @@ def put(call: Call, **place: str) -> HttpResponse:
         raise reasoned(400, "unmappable_return_value_length", str(error)) from None
     except XComRunUnknown as error:
         raise Refusal(404, str(error)) from None
+    except XComTooLarge as error:
+        raise reasoned(413, "xcom_too_large", str(error)) from None
+    except NotStorable as error:
+        raise reasoned(422, "Value rejected by database", str(error)) from None
     return answer({"message": "XCom successfully set"}, status=201)
 
 
@@ -92,11 +98,14 @@ def item(call: Call, offset: str, **place: str) -> HttpResponse:
 @allow(XCOM)
 def part(call: Call, **place: str) -> HttpResponse:
     """GET slice: the bare values from `start` to `stop` by `step`, as Python slices."""
-    values = xcoms.slice_xcoms(
-        name=XComName(**place),
-        start=number(call.request, "start"),
-        stop=number(call.request, "stop"),
-        step=number(call.request, "step"),
-        with_earlier_runs=flag(call.request, "include_prior_dates"),
-    )
+    try:
+        values = xcoms.slice_xcoms(
+            name=XComName(**place),
+            start=number(call.request, "start"),
+            stop=number(call.request, "stop"),
+            step=number(call.request, "step"),
+            with_earlier_runs=flag(call.request, "include_prior_dates"),
+        )
+    except AnswerTooLarge as error:
+        raise reasoned(413, "xcom_too_large", str(error)) from None
     return json_answer(f"[{','.join(values)}]".encode())

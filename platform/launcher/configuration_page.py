@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from launcher.settings import VARIABLES
+from launcher.variables import VARIABLES
 
 PAGE = Path("docs/reference/configuration.md")
 _HEAD = """# Configuration
@@ -19,7 +19,7 @@ tenants' code, gets no database, no Redis and no key.
 A variable whose name ends in `_FILE` names a file. The control plane also reads the value itself from the
 variable without `_FILE`, where an environment can be kept secret.
 
-<!-- Made from platform/launcher/settings.py by `python -m launcher.configuration_page`. Change it there. -->
+<!-- Made from platform/launcher/variables.py by `python -m launcher.configuration_page`. Change it there. -->
 
 | variable | default | meaning | read by |
 |---|---|---|---|

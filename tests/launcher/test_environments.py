@@ -46,7 +46,7 @@ def test_the_agent_learns_no_database_redis_or_key() -> None:
     assert ours == {
         "AERODROME_UV", "AERODROME_LOG_LEVEL", "AERODROME_AGENT_NAME", "AERODROME_AGENT_SOCKET",
         "AERODROME_AGENT_EXECUTION_URL", "AERODROME_AGENT_TOKEN_FILE", "AERODROME_AGENT_SLOTS",
-        "AERODROME_AGENT_DIR",
+        "AERODROME_AGENT_DIR", "AERODROME_AGENT_TRIGGERS",
     }  # fmt: skip
     assert not [value for value in environment.values() if "hidden" in value or "postgresql" in value]
     assert environment["https_proxy"] == "http://proxy:3128"  # runtimes are built through it

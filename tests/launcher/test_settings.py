@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from launcher.configuration_page import PAGE, render
-from launcher.settings import VARIABLES, SettingWrong, read_settings
+from launcher.settings import SettingWrong, read_settings
+from launcher.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 # Not for people: a point to die at and an Airflow to test with (tests), and what the control plane tells its own Git hook.
@@ -42,7 +43,7 @@ def test_every_variable_in_the_code_is_in_the_table() -> None:
         for name in re.findall(r"\bAERODROME_[A-Z][A-Z_]*[A-Z]\b(?!_)", path.read_text(encoding="utf-8"))
     }
     missing = {name: str(path) for name, path in used.items() if name not in known}
-    assert missing == {}, "add them to VARIABLES in platform/launcher/settings.py"
+    assert missing == {}, "add them to VARIABLES in platform/launcher/variables.py"
     own = set(re.findall(r"environment.*?\"(AERODROME_\w+)\"|, \"(AERODROME_\w+)\"", TABLE.read_text()))
     read_here = {name for pair in own for name in pair}
     unused = {row.name.removesuffix("_FILE") for row in VARIABLES} - {

@@ -41,6 +41,7 @@ def _push(it: Scene, *values: str, epoch: int = 1) -> dict[str, Any]:
         "epochs": [epoch] * count,
         "keys": ["k"] * count,
         "values": list(values),
+        "kept": [None] * count,
         "lengths": [None] * count,
         "ends": [False] * count,
         "now": utc_now(),

@@ -11,6 +11,7 @@ from api.v2.listing import ordered, ordering, patterns, within
 from api.v2.operation import Call, operation
 from api.v2.refusals import not_found, wrong
 from api.v2.version_facts import facts_of
+from controlplane.execution import large_xcoms
 from controlplane.ledger.models.xcom import XCom
 
 ORDERS = {
@@ -61,7 +62,7 @@ def get_xcom_entry(call: Call, dag_id: str, dag_run_id: str, task_id: str, xcom_
     row = XCom.objects.select_related("dag_run").filter(found).first()
     if row is None:
         raise not_found(f"XCom entry with key: `{xcom_key}` not found")
-    value = row.value
+    value = large_xcoms.value_of(value=row.value, kept_as=row.kept_as)
     if stringify and value is not None and not isinstance(value, str):
         value = json.dumps(value)
     return {**_responses([row])[0], "value": value}

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from controlplane.execution import large_xcoms
 from controlplane.execution.deferring import DeferralInvalid, deferral_of
 from controlplane.execution.emitting import EmissionInvalid, Emitted, emitted_of
 from controlplane.execution.outcome import OutcomeInvalid, RetryFacts, outcome_of
@@ -121,7 +122,9 @@ def _read(said: Said, op: Operation, ends: bool) -> None:
         key = plain_text(xcom.key, name="key", longest=KEY + 1)
         if len(key) > KEY:
             raise OutcomeInvalid(f"the key {key[:50]!r}… is longer than {KEY} characters")
-        said.xcoms.append(XComWrite(*me, key, json_text(xcom.value), xcom.mapped_length, ends))
+        text = json_text(xcom.value)
+        large_xcoms.check_size(key=key, text=text)
+        said.xcoms.append(XComWrite(*me, key, text, xcom.mapped_length, ends))
     elif op.kind == "rendered_fields":
         # Only for people to look at: what cannot be stored is replaced, not refused.
         said.rendered.append((*me, json_text(_body(op, _Rendered).rendered_fields, nul=REPLACEMENT)))

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from controlplane.execution import emitting
+from controlplane.execution import emitting, large_xcoms
 from controlplane.execution.deferring import park
 from controlplane.execution.operations import Said, read_report
 from controlplane.execution.outcome import OutcomeInvalid, RetryFacts
@@ -37,12 +37,14 @@ Each takes (id, epoch, body, now, using)."""
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What the ledger holds of an attempt that did not move. `tried`: how its own try ended, when stored."""
+    """What the ledger holds of an attempt that did not move. `tried`: how its own try ended, when stored.
+    `stop`: why its agent is to stop it."""
 
     epoch: int
     state: str | None
     tried: str | None
     died: bool
+    stop: str | None
 
 
 def apply(*, reports: Sequence[Report], now: datetime, using: str = "default") -> list[Verdict]:
@@ -72,7 +74,7 @@ def apply(*, reports: Sequence[Report], now: datetime, using: str = "default") -
             )
         except OutcomeInvalid as error:
             verdicts[id(report)] = _refused(report, "invalid", str(error))
-    moved = _write(list(said.values()), now, using)
+    moved, let = _write(list(said.values()), now, using)
     for report in reports:
         if (one := said.get(id(report))) and one.other:
             verdicts[id(report)] = _hand_over(report, one, now, using)
@@ -86,7 +88,8 @@ def apply(*, reports: Sequence[Report], now: datetime, using: str = "default") -
     stored = _stored(list(stuck.values()), using)
     for report in reports:
         if one := stuck.get(id(report)):
-            verdicts[id(report)] = _verdict(report, one, stored.get((one.id, one.epoch)))
+            key = (one.id, one.epoch)
+            verdicts[id(report)] = _verdict(report, one, stored.get(key), let.get(key))
         verdicts.setdefault(id(report), Verdict(id=report.id, epoch=report.epoch, verdict="accepted"))
     invalid = [r for r in reports if verdicts[id(r)].reason == "invalid" and ids[id(r)]]
     if invalid:
@@ -106,9 +109,13 @@ def _retries(report: Report) -> bool:
     return any(op.kind == "state" and op.body.get("state") == "up_for_retry" for op in report.operations)
 
 
-def _write(said: list[Said], now: datetime, using: str) -> dict[tuple[UUID, int], Said]:
-    """All that is of tasks; which reports ended their attempt. Of two endings of one attempt the first counts."""
+def _write(
+    said: list[Said], now: datetime, using: str
+) -> tuple[dict[tuple[UUID, int], Said], dict[tuple[UUID, int], str]]:
+    """All that is of tasks; which reports ended their attempt, and which ended after they had been told to stop,
+    and why. Of two endings of one attempt the first counts."""
     said = sorted(said, key=lambda one: one.id)
+    xcoms = large_xcoms.placed([write for one in said for write in one.xcoms], using=using)
     with_more = [one.id for one in said if one.xcoms or one.rendered or one.labels or one.skips]
     skips = [skip for one in said for skip in one.skips]
     if skips:
@@ -117,7 +124,7 @@ def _write(said: list[Said], now: datetime, using: str) -> dict[tuple[UUID, int]
     if with_more:
         # What an attempt pushed and how it ended are one: nobody takes it over in between.
         transitions.lock_attempts(ids=[one.id for one in said], using=using)
-    if xcoms := [write for one in said for write in one.xcoms]:
+    if xcoms:
         transitions.put_xcoms(writes=xcoms, now=now, using=using)
     if rendered := [fields for one in said for fields in one.rendered]:
         transitions.put_rendered(fields=rendered, using=using)
@@ -136,12 +143,13 @@ def _write(said: list[Said], now: datetime, using: str) -> dict[tuple[UUID, int]
     if back := [key for key, one in ending.items() if one.back]:
         moved |= transitions.hand_back_tasks(attempts=back, now=now, using=using)
     ended_late = [key for key in ending if key not in moved]
-    if ended_late and let_go(attempts=ended_late, now=now, using=using):
+    let = let_go(attempts=ended_late, now=now, using=using) if ended_late else {}
+    if let:
         # Its process was told to stop, and has: what waited for that may go on.
         notify("work", str(current_tenant(using=using)), using=using)
     if emitted := [one.emitted for key, one in ending.items() if one.emitted and key in moved]:
         emitting.record(emitted=emitted, now=now, using=using)
-    return {key: ending[key] for key in moved}
+    return {key: ending[key] for key in moved}, let
 
 
 def _park(moved: list[Said], now: datetime, using: str) -> None:
@@ -183,11 +191,14 @@ def _stored(said: list[Said], using: str) -> dict[tuple[UUID, int], _Stored]:
         ids=[one.id for one in said],
         epochs=[one.epoch for one in said],
     )
-    return {(row[0], row[1]): _Stored(*row[2:6]) for row in rows}
+    return {(row[0], row[1]): _Stored(*row[2:7]) for row in rows}
 
 
-def _verdict(report: Report, said: Said, stored: _Stored | None) -> Verdict:
-    """Why nothing moved: it says no state and may still write (accepted), was told before (accepted), or is not ours."""
+def _verdict(report: Report, said: Said, stored: _Stored | None, let: str | None) -> Verdict:
+    """Why nothing moved: it says no state and may still write (accepted), was told before (accepted), or is not ours.
+
+    `let`: the attempt has just ended because of this. Whoever reports hears it: no beat may come to say so.
+    """
     if stored is None:
         return _refused(report, "unknown", "there is no such task instance")
     speaks = stored.state not in (None, "scheduled", "queued") and not stored.died
@@ -197,7 +208,8 @@ def _verdict(report: Report, said: Said, stored: _Stored | None) -> Verdict:
     if said.wanted is not None and told:
         return Verdict(id=report.id, epoch=report.epoch, verdict="accepted", reason="known")
     if stored.epoch != report.epoch:
-        return _refused(report, "superseded", f"epoch {stored.epoch} is current", stored.state)
+        why = let or stored.stop or f"epoch {stored.epoch} is current"
+        return _refused(report, "superseded", why, stored.state)
     return _refused(report, "finished", "another outcome is stored", stored.state)
 
 

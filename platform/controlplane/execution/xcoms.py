@@ -12,8 +12,10 @@ from uuid import UUID
 
 from django.conf import settings
 
+from controlplane.execution import large_xcoms
 from controlplane.foundation.db import execute
 from domain.ids import uuid7
+from tenants.scope import current_tenant
 
 
 class XComUnknown(LookupError):
@@ -49,9 +51,10 @@ def put_xcom(
     now: datetime,
 ) -> None:
     """Set or replace it. `by` and `epoch` name the attempt that speaks: if it was superseded in the meantime
-    nothing is written. Raises MappedLengthTooLarge, XComRunUnknown."""
+    nothing is written. Raises MappedLengthTooLarge, XComRunUnknown, XComTooLarge, NotStorable."""
     if mapped_length is not None and mapped_length > settings.MAX_MAP_LENGTH:
         raise MappedLengthTooLarge("pushed value is too large to map as a downstream's dependency")
+    stored, kept_as = large_xcoms.place(key=name.key, text=value, tenant_id=UUID(str(current_tenant())))
     rows = execute(
         "execution/sql/put_xcom.sql",
         id=uuid7(),
@@ -62,7 +65,8 @@ def put_xcom(
         task_id=name.task_id,
         map_index=map_index,
         key=name.key,
-        value=value,
+        value=stored,
+        kept_as=kept_as,
         mapped_length=mapped_length,
         now=now,
     )
@@ -82,7 +86,7 @@ def get_xcom(*, name: XComName, map_index: int, with_earlier_runs: bool = False)
         map_index=map_index,
         with_earlier_runs=with_earlier_runs,
     )
-    return _only(rows, name, f"map_index={map_index}")
+    return _only(large_xcoms.resolved(rows), name, f"map_index={map_index}")
 
 
 def get_xcom_at(
@@ -97,7 +101,7 @@ def get_xcom_at(
         with_earlier_runs=with_earlier_runs,
         skip_nulls=skip_nulls,
     )
-    return _only([(row,) for row in rows], name, f"offset={offset}")
+    return _only(rows, name, f"offset={offset}")
 
 
 def count_xcoms(*, name: XComName, with_earlier_runs: bool = False) -> int:
@@ -174,13 +178,13 @@ def _values(
         limit=limit,
         offset=offset,
     )
-    return [row[0] for row in rows]
+    return large_xcoms.resolved(rows)
 
 
-def _only(rows: list[tuple[str]], name: XComName, place: str) -> str:
-    if not rows:
+def _only(texts: list[str], name: XComName, place: str) -> str:
+    if not texts:
         raise XComUnknown(
             f"XCom with key={name.key!r} {place} not found for task {name.task_id!r} "
             f"in DAG run {name.run_id!r} of {name.dag_id!r}"
         )
-    return rows[0][0]
+    return texts[0]

@@ -72,10 +72,12 @@ class XComWrite:
     id: UUID
     epoch: int
     key: str
-    value: str
+    value: str | None
     mapped_length: int | None
     ends: bool = False
     """Told together with how the attempt ends: written only while it runs."""
+    kept_as: str | None = None
+    """The object that holds the value instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,7 @@ def put_xcoms(*, writes: Sequence[XComWrite], now: datetime, using: str = "defau
         epochs=[w.epoch for w in writes],
         keys=[w.key for w in writes],
         values=[w.value for w in writes],
+        kept=[w.kept_as for w in writes],
         lengths=[w.mapped_length for w in writes],
         ends=[w.ends for w in writes],
         now=now,

@@ -24,6 +24,12 @@ PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
 """How long a push or an upload waits to tell what its files gave."""
 MAX_MAP_LENGTH = env.integer("AERODROME_MAX_MAP_LENGTH", 1024, least=100)
 """Airflow's `[core] max_map_length`. Agents ask about lists longer than 100 only."""
+XCOM_INLINE_BYTES = env.integer("AERODROME_XCOM_INLINE_BYTES", 1024 * 1024, least=1024)
+"""XComs up to here are kept in their row."""
+XCOM_MAX_BYTES = env.integer("AERODROME_XCOM_MAX_BYTES", 32 * 1024 * 1024, least=1024)
+"""The largest XCom that is taken at all."""
+XCOM_OVER_INLINE = env.choice("AERODROME_XCOM_OVER_INLINE", "spill", ("spill", "refuse"))
+"""What becomes of one between the two."""
 RUNTIME_AIRFLOW = env.text("AERODROME_RUNTIME_AIRFLOW", "3.3.2")
 RUNTIME_PYTHON = env.text("AERODROME_RUNTIME_PYTHON", "3.11")
 

@@ -37,6 +37,14 @@ def integer(name: str, default: int, *, least: int | None = None) -> int:
     return value
 
 
+def choice(name: str, default: str, words: tuple[str, ...]) -> str:
+    """One of these words."""
+    value = text(name, default)
+    if value not in words:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(words)}, not {value!r}.")
+    return value
+
+
 def boolean(name: str, default: bool) -> bool:
     """true/false, yes/no, on/off, 1/0."""
     raw = text(name, str(default)).lower()

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from controlplane.execution import large_xcoms
 from controlplane.execution.storable import json_text
 from controlplane.ledger.deferral import FAILED, Failure, Fired, fire, release_triggers
 from controlplane.ledger.models.trigger import Trigger
@@ -49,7 +50,7 @@ def fired(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: s
         writes = [
             XComWrite(id, epoch, str(key)[:512], json_text(value), None) for key, value in xcoms.items()
         ]
-        put_xcoms(writes=writes, now=now, using=using)
+        put_xcoms(writes=large_xcoms.placed(writes, using=using), now=now, using=using)
 
 
 def failed(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:

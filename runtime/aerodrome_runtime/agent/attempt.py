@@ -60,6 +60,8 @@ class Attempt:
         self._answering: set[asyncio.Task[None]] = set()
         self._state: str | None = None
         self._fenced: str | None = None
+        self._end_told = False
+        """An ending was reported, and refused: the control plane knows that nobody goes on with this attempt."""
         self._invalid: str | None = None
         """Why the control plane could not take something the task wrote: such a task has not succeeded."""
         self._stopped: str | None = None
@@ -107,7 +109,11 @@ class Attempt:
             log.warning("%s e%s: a pipe is still held open", self.work.id, self.work.epoch)
         if self._state is not None or self._fenced:
             if self._queued and not self._fenced:
-                await self._flush()  # links and what was rendered anew are said after the state, just before the exit
+                await (
+                    self._flush()
+                )  # links and what was rendered anew are said after the state, just before the exit
+            if self._fenced and not self._end_told:
+                await self._say_gone()
             return
         outcome = conclude(
             ending=Ending(
@@ -143,8 +149,22 @@ class Attempt:
         operations, self._queued = self._queued, []
         verdict = await self._submit([*operations, Operation(kind="state", body=body)])
         if verdict.verdict != "accepted" and verdict.reason == "invalid" and operations:
-            # What was queued is what the control plane cannot take: the ending alone must get through.
+            # What was queued holds what the control plane cannot take: the ending alone must get through.
             await self._submit([Operation(kind="state", body=body)])
+
+    async def _say_gone(self) -> None:
+        """A fenced attempt is over: what waits for its processes to be gone may go on. No verdict matters any more."""
+        body = {
+            "state": "failed",
+            "end_date": now_iso(),
+            "died": {"reason": "stopped", "message": self._stopped},
+        }
+        await self._reporter.submit(
+            id=self.work.id,
+            tenant_id=self.work.tenant_id,
+            epoch=self.work.epoch,
+            operations=[Operation(kind="state", body=body)],
+        )
 
     async def _leave_unstarted(self) -> None:
         if self._stopped == SHUTTING_DOWN:
@@ -273,11 +293,23 @@ class Attempt:
             )
             if verdict.reason == "invalid":
                 self._invalid = verdict.message or verdict.reason
+                await self._save(operations)
             if verdict.reason in ("superseded", "finished", "unknown"):
                 self._fenced = verdict.reason
-                self._stopped = self._stopped or verdict.reason
+                self._stopped = self._stopped or verdict.message or verdict.reason
+                self._end_told = self._end_told or any(one.kind == "state" for one in operations)
                 self._kill()
         return verdict
+
+    async def _save(self, operations: list[Operation]) -> None:
+        """Of a report that is refused as a whole: what was said before the wrong thing, as if each had been told alone."""
+        said = [operation for operation in operations if operation.kind != "state"]
+        for operation in said if len(operations) > 1 else ():
+            verdict = await self._reporter.submit(
+                id=self.work.id, tenant_id=self.work.tenant_id, epoch=self.work.epoch, operations=[operation]
+            )
+            if verdict.verdict != "accepted":
+                return
 
     def _overtime_reached(self) -> None:
         if self._spare is not None:

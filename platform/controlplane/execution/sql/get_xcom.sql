@@ -1,6 +1,6 @@
 -- Purpose: one XCom of one task at one map index, of this run or of the latest one up to it.
 -- Locks: none. Index: dag_run_run_id_uk or dag_run_recent, then xcom_uk. Bound: 1 row.
-SELECT x.value::text
+SELECT x.value::text, x.kept_as
 FROM dag_run here
 JOIN dag_run r ON r.tenant_id = here.tenant_id AND r.dag_id = here.dag_id
   AND (r.id = here.id OR %(with_earlier_runs)s::boolean

@@ -33,6 +33,7 @@ from controlplane.ledger.models import (  # noqa: F401  Django's registry needs 
     runtime,
     serial,
     task_instance,
+    task_state,
     task_try,
     tenant_lease,
     timetable_forecast,
