@@ -57,6 +57,12 @@ class Rest:
                 raise ApiRefused(method, path, answer.status, text)
             return json.loads(text) if text else None
 
+    def close(self) -> None:
+        """Hang up; the next call dials again."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """A new run; returns its id."""
         body = {"logical_date": None, "conf": conf or {}}

@@ -31,6 +31,11 @@ def furnished_python() -> Path:
     return (_base() / "bin" / "python").resolve()
 
 
+def furnished_base() -> Path:
+    """The environment that is put into an agent's `runtimes` folder."""
+    return _base()
+
+
 def _base() -> Path:
     named = os.environ.get("AERODROME_TEST_RUNTIME")
     if named:
