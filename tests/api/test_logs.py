@@ -119,3 +119,37 @@ def test_forged_tokens_and_strangers(
     assert viewer.v2().get(PATH, {"token": "eyJvZmZzZXQiOjB9:x:y"}).status == 400
     assert stranger.v2(at=tenant).get(PATH).body == {"detail": "Not Found"}
     assert stranger.v2().get(PATH).status == 404
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("lost", True), ("cleared", True), ("signal", False)],
+    ids=["lost", "cleared", "told"],
+)
+def test_what_only_the_control_plane_knows_is_the_last_line(
+    tenant: Tenant, instance: TaskInstance, viewer: Actor, accept: str, reason: str, told: bool
+) -> None:
+    """Of a death that the agent has seen there is a line already."""
+    write(tenant, "task_0", as_lines(*LINES))
+    died = {"reason": reason, "message": "somebody did it"}
+    with tenant_scope(tenant.id):
+        TaskInstance.objects.filter(id=instance.id).update(
+            died=died, state="failed", end_date=instance.start_date
+        )
+    answer = viewer.v2().get(PATH, accept=accept)
+    streamed = accept == "application/x-ndjson"
+    events = [json.loads(line) for line in answer.body.splitlines()] if streamed else answer["content"]
+    last = events[-1]["event"]
+    assert (last == "The control plane ended this try: somebody did it") is told
+    assert len(events) == 2 + len(LINES) + told
+
+
+def test_a_task_that_is_being_stopped_goes_on_writing(
+    tenant: Tenant, instance: TaskInstance, viewer: Actor
+) -> None:
+    write(tenant, "task_1", as_lines(*LINES))
+    with tenant_scope(tenant.id):
+        TaskInstance.objects.filter(run_id="r1", task_id="task_1").update(state="restarting")
+    answer = viewer.v2().get(PATH.replace("task_0", "task_1"), accept="application/json")
+    assert answer["continuation_token"] is not None

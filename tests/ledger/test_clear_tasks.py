@@ -153,7 +153,7 @@ def test_only_what_was_told_to_stop_is_let_go(tenant: Tenant) -> None:
     assert it.without("let_go", "AND w.stop IS NOT NULL", **late), "that is what held it"
     clear(it, "first")
     assert it.execute("let_go", **{**late, "epochs": [row.epoch + 1]}) == []
-    assert it.execute("let_go", **late) == [(row.id,)]
+    assert it.execute("let_go", **late) == [(row.id, row.epoch, "cleared by somebody")]
     assert it.items("revive")
 
 

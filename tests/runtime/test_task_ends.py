@@ -132,6 +132,22 @@ def test_an_attempt_of_an_old_epoch_is_fenced_and_killed(agent: AgentProcess, ga
     assert gateway.told.get((work.id, 1)) is None or gateway.told[work.id, 1].state is None
 
 
+def test_who_hears_of_its_clear_by_a_refusal_says_so_and_says_that_it_is_gone(
+    agent: AgentProcess, gateway, works
+) -> None:
+    """What was rendered is told a moment after it was: a clear in between is heard before any beat says it."""
+    work = works.task(dag_id="tried", task_id="sleeps", path="tried.py")
+    gateway.cleared[work.id] = "cleared by a person"
+    gateway.give(work)
+    gateway.until(lambda: len(gateway.refused) >= 2, "the end of what was cleared")
+    gateway.until_over(work)
+    kinds = [[operation.kind for operation in report.operations] for report in gateway.refused]
+    assert kinds == [["rendered_fields"], ["state"]], "first what it did, then that nobody goes on with it"
+    died = gateway.refused[1].operations[0].body["died"]
+    assert died == {"reason": "stopped", "message": "cleared by a person"}
+    gateway.until_logged(work, "superseded. cleared by a person")
+
+
 def test_a_missing_dag_is_rescheduled_as_airflow_does(agent: AgentProcess, gateway, works) -> None:
     work = works.task(dag_id="no_such_dag", task_id="noop", path="tried.py")
     gateway.give(work)

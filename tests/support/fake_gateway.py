@@ -28,6 +28,7 @@ from taskwire.agent import (
     Operation,
     Register,
     Registered,
+    Report,
     ReportBatch,
     ReportResult,
     TriggerBeat,
@@ -74,6 +75,10 @@ class FakeGateway:
         """(method, path) -> (status, JSON)."""
         self.invalid: set[str] = set()
         """Kinds of operation that a report is refused for."""
+        self.cleared: dict[str, str] = {}
+        """Attempts that somebody stopped, and why: what they report is refused as superseded."""
+        self.refused: list[Report] = []
+        """What cleared attempts reported nevertheless."""
         self.revoked: set[str] = set()
         """Tokens of attempts that the Execution API refuses."""
         self.url = ""
@@ -258,6 +263,9 @@ class FakeGateway:
             return refuse("unknown")
         if report.epoch != known.epoch:
             return refuse("superseded")
+        if why := self.cleared.get(report.id):
+            self.refused.append(report)
+            return msgspec.structs.replace(refuse("superseded"), message=why)
         told = self.told.setdefault((report.id, report.epoch), Told())
         state = next((op.body for op in report.operations if op.kind == "state"), None)
         if told.state is not None:
@@ -314,7 +322,9 @@ class FakeGateway:
         with self.news:
             self.news.notify_all()
         if token in self.revoked or token not in {
-            order.token for work in self.known.values() if (order := work.task or work.callback or work.trigger)
+            order.token
+            for work in self.known.values()
+            if (order := work.task or work.callback or work.trigger)
         }:
             return web.json_response({"detail": "Invalid token"}, status=403)
         if (

@@ -1,6 +1,7 @@
 """GET …/taskInstances/{task_id}/logs/{try_number}: the log of one try, as JSON or as a stream of lines.
 
-The log is stored as NDJSON. Its lines go out as they are: parsed only to be sure that they are JSON.
+The log is stored as NDJSON. Its lines go out as they are: parsed only to be sure that they are JSON. What only the
+control plane knows of how a try ended (its agent vanished, somebody cleared it while it ran) is the last line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ JSON_BYTES = 16 * 1024 * 1024
 """A JSON answer ends here and gives a token to go on; a stream of lines has no such end."""
 PIECE_BYTES = 256 * 1024
 TOKEN_HEADER = "Airflow-Continuation-Token"  # noqa: S105  a header's name
+TOLD_HERE = ("lost", "cleared")
+"""Reasons why a try died that no agent may have been left to say in its log."""
 _HEAD = ({"event": "::group::Log message source details"}, {"event": "::endgroup::"})
 
 
@@ -44,10 +47,11 @@ def get_log(call: Call, dag_id: str, dag_run_id: str, task_id: str, try_number: 
         map_index=instance.map_index,
         try_number=try_number,
     )
-    is_over = instance.try_number != try_number or instance.state not in ("running", "deferred")
+    goes_on = instance.try_number == try_number and instance.state in ("running", "deferred", "restarting")
+    last = None if goes_on else _ending(instance, try_number)
     if accept == "application/x-ndjson":
-        return _stream(key, offset, is_over)
-    return _json(key, offset, is_over, None if full else JSON_BYTES)
+        return _stream(key, offset, not goes_on, last)
+    return _json(key, offset, not goes_on, None if full else JSON_BYTES, last)
 
 
 def _find(dag_id: str, dag_run_id: str, task_id: str, map_index: int, try_number: int) -> TaskInstance:
@@ -60,6 +64,19 @@ def _find(dag_id: str, dag_run_id: str, task_id: str, map_index: int, try_number
     if instance is None:
         raise not_found("TaskInstance not found")
     return instance
+
+
+def _ending(instance: TaskInstance, try_number: int) -> bytes | None:
+    """The line that the control plane adds to the log of a try that is over."""
+    own = TaskTry.objects.filter(task_instance_id=instance.id, try_number=try_number)
+    found = own.values_list("died", "end_date").first()
+    if found is None and instance.try_number == try_number:
+        found = (instance.died, instance.end_date)
+    died, at = found or (None, None)
+    if not died or died.get("reason") not in TOLD_HERE:
+        return None
+    event = f"The control plane ended this try: {died.get('message', died['reason'])}"
+    return encode({"timestamp": at, "level": "error", "event": event, "logger": "controlplane"})
 
 
 def _offset(token: str | None) -> int:
@@ -87,7 +104,7 @@ def _never_ran(instance: TaskInstance, accept: str) -> HttpResponse:
     return HttpResponse(_document(lines, None), content_type="application/json")
 
 
-def _json(key: str, offset: int, is_over: bool, limit: int | None) -> HttpResponse:
+def _json(key: str, offset: int, is_over: bool, limit: int | None, last: bytes | None) -> HttpResponse:
     lines = [encode(line) for line in _HEAD] if offset == 0 else []
     at = offset
     for line, end in _lines(key, offset, is_over):
@@ -96,6 +113,8 @@ def _json(key: str, offset: int, is_over: bool, limit: int | None) -> HttpRespon
         if limit is not None and at - offset >= limit:
             break
     is_whole = is_over and at >= logs.size(key)
+    if is_whole and last is not None:
+        lines.append(last)
     return HttpResponse(_document(lines, None if is_whole else _token(at)), content_type="application/json")
 
 
@@ -103,7 +122,7 @@ def _document(lines: list[bytes], token: str | None) -> bytes:
     return b'{"content":[' + b",".join(lines) + b'],"continuation_token":' + encode(token) + b"}"
 
 
-def _stream(key: str, offset: int, is_over: bool) -> StreamingHttpResponse:
+def _stream(key: str, offset: int, is_over: bool, ending: bytes | None) -> StreamingHttpResponse:
     """Everything that is there now. While the task runs, the header names where to go on."""
     end = logs.size(key)
 
@@ -118,6 +137,8 @@ def _stream(key: str, offset: int, is_over: bool) -> StreamingHttpResponse:
                 batch, size = [], 0
             if at >= end and not is_over:
                 break
+        if ending is not None:
+            batch.append(ending)
         if batch:
             yield b"\n".join(batch) + b"\n"
 

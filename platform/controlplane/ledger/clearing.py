@@ -105,8 +105,10 @@ def settle(
     notify("work", str(current_tenant(using=using)), using=using)
 
 
-def let_go(*, attempts: Sequence[tuple[UUID, int]], now: datetime, using: str = "default") -> int:
-    """Attempts that ended or were lost after they had been told to stop. Returns how many there were."""
+def let_go(
+    *, attempts: Sequence[tuple[UUID, int]], now: datetime, using: str = "default"
+) -> dict[tuple[UUID, int], str]:
+    """Attempts that ended or were lost after they had been told to stop. Returns those, and why they had to."""
     rows = execute(
         "ledger/sql/let_go.sql",
         using=using,
@@ -114,7 +116,7 @@ def let_go(*, attempts: Sequence[tuple[UUID, int]], now: datetime, using: str = 
         epochs=[one[1] for one in attempts],
         now=now,
     )
-    return len(rows)
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def release_restarting(*, runs: Sequence[UUID], using: str) -> list[UUID]:

@@ -2,8 +2,9 @@
 
 Leases are the database's: an agent that has not beaten within its lease is gone, whatever its clock says.
 A lost task attempt becomes a retry when tries are left, else a failure, with the reason stored; a lost parse
-or build is given to another agent, three times at most; a lost trigger is handed on for as long as its task waits. The epoch makes a late report of the old attempt
-move nothing. Called by the maintenance service every second and by the gateway when an agent registers.
+or build is given to another agent, three times at most; a lost trigger is handed on for as long as its task
+waits. The epoch makes a late report of the old attempt move nothing. Called by the maintenance service every
+second and by the gateway when an agent registers.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _rescue_tasks(lost: list[_Lost], now: datetime, using: str) -> int:
         moved += len(lose_tasks(attempts=gone, now=now, using=using))
     if lost:
         # What had been told to stop is over with its agent.
-        moved += let_go(attempts=[(one.ref, one.epoch) for one in lost], now=now, using=using)
+        moved += len(let_go(attempts=[(one.ref, one.epoch) for one in lost], now=now, using=using))
     return moved
 
 

@@ -165,6 +165,16 @@ def test_an_agent_hears_what_it_must_stop(tenant: Tenant, superuser: Any) -> Non
     assert (ref, epoch, why.split(":")[0]) == (work.id, work.epoch, "superseded")
 
 
+def test_an_agent_that_named_it_too_late_still_hears_why_it_must_stop(tenant: Tenant, superuser: Any) -> None:
+    walk, _, work = _running(tenant, retries=1)
+    _beat(walk, work)
+    with tenant_scope(tenant.id):
+        WorkloadRow.objects.update(stop="cleared by somebody")
+    _age_claims(superuser)
+    _beat(walk)
+    assert _beat(walk, work) == [(work.id, work.epoch, "cleared by somebody")]
+
+
 def test_who_beats_in_time_after_all_keeps_its_attempts(
     tenant: Tenant, superuser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

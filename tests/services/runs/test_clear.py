@@ -9,10 +9,11 @@ import pytest
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.task_instance import TaskInstance
+from controlplane.ledger.models.task_try import TaskTry
 from controlplane.ledger.models.workload import Workload
 from controlplane.runs.choose import FAILED, Scope
 from controlplane.runs.clear import TaskRunning, clear_chosen, clear_run, clear_scope
-from taskwire.agent import Operation
+from taskwire.agent import Operation, Report
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import invariants, specs
@@ -95,6 +96,7 @@ def test_what_runs_is_stopped_first_and_can_write_nothing_any_more(tenant: Tenan
     assert it.states()["first"] == "restarting", "until its process has ended"
     late = it.walk.say(work, "success", Operation(kind="xcom_set", body={"key": "return_value", "value": 1}))
     assert (late.verdict, late.reason) == ("refused", "superseded")
+    assert late.message == "cleared by somebody", "its agent may hear it nowhere else"
     assert it.workloads() == []
 
     it.walk.schedule()
@@ -102,6 +104,32 @@ def test_what_runs_is_stopped_first_and_can_write_nothing_any_more(tenant: Tenan
     assert (row.state, row.try_number, row.max_tries) == ("queued", 2, 1)
     finish(it)
     assert it.run_row().state == "success" and tries(it, "first") == [(1, "failed")]
+
+
+def test_what_writes_after_a_clear_hears_why_it_may_not(tenant: Tenant) -> None:
+    """Its agent stops it for this answer, before any beat says so; the task waits until it has ended."""
+    it = _chain(tenant).begin()
+    work = it.start("first")["first"]
+    clear(it, "first")
+    label = Operation(kind="rendered_map_index", body={"rendered_map_index": "late"})
+    report = Report(id=work.id, tenant_id=str(tenant.id), epoch=work.epoch, operations=[label])
+    [late] = it.walk.report(report)
+    assert (late.verdict, late.reason, late.message) == ("refused", "superseded", "cleared by somebody")
+    it.walk.schedule()
+    assert it.states()["first"] == "restarting", "its process may still run"
+    died = {"reason": "stopped", "message": late.message}
+    it.walk.say(work, "failed", died=died)
+    it.walk.schedule()
+    assert it.states()["first"] == "queued"
+
+
+def test_the_try_says_who_cleared_it(tenant: Tenant) -> None:
+    it = _chain(tenant).begin()
+    it.start("first")
+    clear(it, "first")
+    with tenant_scope(tenant.id):
+        [died] = TaskTry.objects.values_list("died", flat=True)
+    assert died == {"reason": "cleared", "message": "cleared by somebody"}
 
 
 def test_who_asks_for_it_clears_nothing_that_runs(tenant: Tenant) -> None:

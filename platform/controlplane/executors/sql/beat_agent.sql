@@ -28,5 +28,4 @@ UNION ALL
 SELECT 'stop', h.ref, h.epoch, coalesce(w.stop, 'superseded: this attempt is no longer the agent''s')
 FROM alive, held h
 LEFT JOIN workload w ON w.ref = h.ref AND w.epoch = h.epoch AND w.agent_id = %(id)s::uuid
-                    AND w.agent_epoch = %(epoch)s::int
-WHERE w.id IS NULL OR w.stop IS NOT NULL
+WHERE w.id IS NULL OR w.agent_epoch <> %(epoch)s::int OR w.stop IS NOT NULL

@@ -25,7 +25,9 @@ WITH target AS MATERIALIZED (
     CASE WHEN target.was IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed') THEN ti.end_date
          ELSE coalesce(ti.end_date, %(now)s::timestamptz) END,
     ti.hostname, ti.unixname, ti.pid, coalesce(ti.ran_version_id, ti.dag_version_id),
-    coalesce(ti.ran_bundle_id, target.bundle_version_id), ti.died
+    coalesce(ti.ran_bundle_id, target.bundle_version_id),
+    CASE WHEN target.was IN ('running', 'deferred', 'up_for_reschedule', 'awaiting_input')
+         THEN jsonb_build_object('reason', 'cleared', 'message', %(reason)s::text) ELSE ti.died END
   FROM target JOIN task_instance ti ON ti.id = target.id AND ti.tenant_id = (SELECT app.tenant())
   WHERE (ti.try_number > 0 OR target.was IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))
     AND NOT EXISTS (SELECT FROM task_try old WHERE old.tenant_id = ti.tenant_id AND old.task_instance_id = ti.id
