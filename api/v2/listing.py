@@ -19,8 +19,13 @@ Order = Mapping[str, str | Sequence[str]]
 
 def contains(rows: QuerySet[M], query: Query, **patterns: str) -> QuerySet[M]:
     """`name="field"`: `name_pattern` finds it anywhere, without case, with SQL's own wildcards; `|` is OR."""
-    for name, field in patterns.items():
-        given = query.text(f"{name}_pattern")
+    return searched(rows, query, **{f"{name}_pattern": field for name, field in patterns.items()})
+
+
+def searched(rows: QuerySet[M], query: Query, **parameters: str) -> QuerySet[M]:
+    """`contains`, for parameters with names of their own: `parameter="field"`."""
+    for name, field in parameters.items():
+        given = query.text(name)
         if given is None:
             continue
         condition = Q()

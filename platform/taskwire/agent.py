@@ -79,7 +79,8 @@ class Operation(Struct, kw_only=True):
     - `callback_begun`: {} the author's code runs next; `callback_done`: {"state": "success" | "failed", "message"}
     - `trigger_event`: {"payload"} as the SDK's serde encodes it: the task resumes; or {"ends": "success" | "failed" |
       "skipped", "xcoms"}: it ends without a worker; `trigger_failed`: {"traceback": [line] | None, "error"}: it
-      resumes to fail; `trigger_released`: {} the agent ends, another may have the trigger
+      resumes to fail; `trigger_released`: {} the agent ends, another may have the trigger. An asset watcher's event
+      has a {"key"}: a report sent again is no second event; after its `trigger_failed` it begins anew by itself
     - `handed_back`: {} the agent stops before user code ran: the attempt is queued again, no try is spent
     """
 

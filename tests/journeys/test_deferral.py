@@ -1,11 +1,9 @@
-"""Tasks that wait without a worker, through public doors only: timers, triggers, other runs, people."""
+"""Tasks that wait without a worker, through public doors only: timers, triggers, other runs."""
 
 from __future__ import annotations
 
-import json
-
 from tests.support.stack import Stack
-from tests.support.stack_tenant import Run, StackTenant
+from tests.support.stack_tenant import StackTenant
 
 WAITS = {
     "plugins/my_triggers.py": """
@@ -123,71 +121,3 @@ def test_tasks_wait_for_instants_triggers_and_other_runs(stack: Stack, tenant: S
     assert "TaskDeferralTimeout" in logs["late"]
     assert tenant.rows("SELECT id FROM trigger") == []
     assert tenant.rows("SELECT id FROM workload") == []
-
-
-ASKS = {
-    "dags/asks.py": """
-        from datetime import timedelta
-
-        from airflow.providers.standard.operators.hitl import (
-            ApprovalOperator,
-            HITLBranchOperator,
-            HITLEntryOperator,
-            HITLOperator,
-        )
-        from airflow.sdk import DAG, Param, task
-
-        with DAG("asks", schedule=None):
-
-            @task
-            def yes():
-                return "yes"
-
-            @task
-            def no():
-                return "no"
-
-            approve = ApprovalOperator(task_id="approve", subject="Go on?")
-            approve >> HITLBranchOperator(
-                task_id="branch", subject="Which?", options=["yes", "no"],
-            ) >> [yes(), no()]
-            HITLEntryOperator(
-                task_id="entry", subject="Why?", params={"reason": Param("none", type="string")},
-            )
-            HITLOperator(
-                task_id="defaults", subject="Quick?", options=["a", "b"], defaults="b",
-                response_timeout=timedelta(seconds=1),
-            )
-            HITLOperator(
-                task_id="unheard", subject="Anybody?", options=["a"], response_timeout=timedelta(seconds=1),
-            )
-    """,
-}
-
-
-def _answer(tenant: StackTenant, run: Run, task_id: str, *options: str, **params: str) -> None:
-    tenant.until_state(run, task_id, "awaiting_input")
-    path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/-1/hitlDetails"
-    tenant.call("PATCH", path, {"chosen_options": list(options), "params_input": params})
-
-
-def test_tasks_ask_people_and_go_on_with_the_answer(stack: Stack, tenant: StackTenant) -> None:
-    tenant.deploy(ASKS, "asks")
-    run = tenant.trigger("asks")
-    _answer(tenant, run, "approve", "Approve")
-    _answer(tenant, run, "entry", "OK", reason="because")
-    _answer(tenant, run, "branch", "no")
-    tenant.until_over(run)
-    states = tenant.states(run)
-    assert states == {
-        "approve": "success",
-        "branch": "success",
-        "yes": "skipped",
-        "no": "success",
-        "entry": "success",
-        "defaults": "success",
-        "unheard": "failed",
-    }, tenant.log(run, "unheard") + tenant.log(run, "entry")
-    assert json.loads(json.dumps(tenant.xcom(run, "entry")))["params_input"] == {"reason": "because"}
-    assert tenant.xcom(run, "defaults")["chosen_options"] == ["b"]
-    assert "HITLTimeoutError" in tenant.log(run, "unheard")

@@ -155,6 +155,76 @@ def test_a_watcher_fires_again_and_again(gateway: FakeGateway, agent: AgentProce
     gateway.stop.clear()
 
 
+def test_a_watcher_that_ends_begins_again(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
+    work = works.trigger(classpath="own_triggers.WatchesOnce", watches=True, assets={"a": "file:///a"})
+    gateway.give(work)
+    gateway.until(lambda: len(gateway.operations(work, "trigger_event")) == 3, "three events")
+    keys = {body["key"] for body in gateway.operations(work, "trigger_event")}
+    assert len(keys) == 3
+    assert gateway.operations(work, "trigger_failed") == []
+    gateway.stop.append((work.id, 1, "gone: nobody watches"))
+    _until_let_go(gateway, work)
+    gateway.stop.clear()
+
+
+def test_a_watcher_that_raises_says_so_and_begins_again(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    work = works.trigger(
+        classpath="own_triggers.WatchesOnce", kwargs={"times": 3}, watches=True, assets={"a": "file:///a"}
+    )
+    gateway.give(work)
+    gateway.until(lambda: gateway.operations(work, "trigger_event"), "an event after the failures")
+    (body,) = gateway.operations(work, "trigger_failed")
+    assert "ValueError: no mailbox, 1" in "".join(body["traceback"])
+    gateway.stop.append((work.id, 1, "gone: nobody watches"))
+    _until_let_go(gateway, work)
+    gateway.stop.clear()
+
+
+@pytest.mark.heavy
+def test_a_watcher_that_ends_its_process_stays_apart_and_is_tried_again(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    """Three deaths alone are told; it is never given up, and its neighbour goes on."""
+    bad = works.trigger(
+        classpath=DOES, kwargs={"what": "exits", "seconds": 0.5}, watches=True, assets={"a": "file:///a"}
+    )
+    good = _does(works, "event", seconds=15.0, value="well")
+    gateway.give(bad, good)
+    assert _said(gateway, good, 120.0) == ("trigger_event", {"payload": "well"})
+    gateway.until(lambda: gateway.operations(bad, "trigger_failed"), "the deaths to be told", 120.0)
+    (body,) = gateway.operations(bad, "trigger_failed")
+    assert "exit code 7" in "".join(body["traceback"])
+    assert (bad.id, 1) in {(id, epoch) for _, id, epoch in gateway.trigger_beats[-1].held}
+    gateway.stop.append((bad.id, 1, "gone: nobody watches"))
+    _until_let_go(gateway, bad)
+    gateway.stop.clear()
+
+
+def test_the_first_of_two_events_counts(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
+    work, later = _does(works, "event twice"), _does(works, "event", seconds=4.0)
+    gateway.give(work, later)
+    assert _said(gateway, work) == ("trigger_event", {"payload": "first"})
+    gateway.finished(later)
+    assert len(gateway.operations(work, "trigger_event")) == 1
+
+
+@pytest.mark.heavy
+def test_one_that_eats_the_memory_fails_alone_with_the_reason(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    """What its own limit or the machine does to the process, its neighbours survive."""
+    bad = _does(works, "floods", seconds=2.0)
+    good = _does(works, "event", seconds=20.0, value="well")
+    gateway.give(bad, good)
+    assert _said(gateway, good, 240.0) == ("trigger_event", {"payload": "well"})
+    kind, body = _said(gateway, bad, 240.0)
+    told = "".join(body["traceback"])
+    assert kind == "trigger_failed"
+    assert "MemoryError" in told or "out of memory" in told or "signal 9" in told
+
+
 def _until_let_go(gateway: FakeGateway, *works: Workload) -> None:
     """Told by a beat that began after now."""
     begun = len(gateway.trigger_beats)

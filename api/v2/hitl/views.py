@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.v2.dag_runs.search import chosen
 from api.v2.hitl.shape import detail, detail_responses
-from api.v2.listing import any_of, page, patterns, within
+from api.v2.listing import any_of, page, patterns, searched, within
 from api.v2.operation import Call, operation
 from api.v2.query import Query
 from api.v2.refusals import Refusal, not_found
@@ -125,9 +125,7 @@ def _filtered(rows: QuerySet[HitlDetail], query: Query) -> QuerySet[HitlDetail]:
         rows = rows.filter(responded_at__isnull=not received)
     rows = any_of(rows, "responded_by__id", query.texts("responded_by_user_id"))
     rows = any_of(rows, "responded_by__name", query.texts("responded_by_user_name"))
-    for name in ("subject", "body"):
-        if (given := query.text(f"{name}_search")) is not None:
-            rows = rows.filter(**{f"{name}__icontains": given})
+    rows = searched(rows, query, subject_search="subject", body_search="body")
     rows = within(rows, "created_at", query.instants("created_at"))
     return patterns(rows, query, dag_id="task_instance__dag_id", task_id="task_instance__task_id")
 

@@ -11,10 +11,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from controlplane.execution import large_xcoms
-from controlplane.execution.storable import json_text
+from controlplane.execution.storable import REPLACEMENT, json_text
+from controlplane.foundation.db import uuid_or_none
 from controlplane.ledger.deferral import FAILED, Failure, Fired, fire, release_triggers
 from controlplane.ledger.models.trigger import Trigger
+from controlplane.ledger.record_event import record_event
 from controlplane.ledger.transitions import XComWrite, put_xcoms
 
 ENDS = frozenset({"success", "failed", "skipped"})
@@ -24,6 +28,10 @@ LINES = 400
 WATCHERS: dict[str, Callable[..., None]] = {}
 """`event`: what an asset watcher's event does, registered by the station of assets. Called with (watcher_id,
 payload, now, using)."""
+LONGEST = 4000
+"""Characters of a watcher's failure that are kept: its last."""
+KEYS = 100
+"""How many keys of a watcher's events are kept: an agent sends a report again at once, or when it is back."""
 
 
 class EventInvalid(ValueError):
@@ -36,7 +44,7 @@ def fired(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: s
     if trigger is None:
         return
     if trigger.task_instance_id is None:
-        if handle := WATCHERS.get("event"):
+        if _is_news(id, body.get("key"), using) and (handle := WATCHERS.get("event")):
             handle(watcher_id=trigger.watcher_id, payload=body.get("payload"), now=now, using=using)
         return
     ends = body.get("ends")
@@ -54,7 +62,10 @@ def fired(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: s
 
 
 def failed(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
-    """`trigger_failed`: {"traceback": lines | None, "error"}: the task is resumed only to fail, as in Airflow."""
+    """`trigger_failed`: {"traceback": lines | None, "error"}: the task is resumed only to fail, as in Airflow.
+
+    Nobody waits for an asset watcher's: its agent begins it again, and says here what is wrong with it.
+    """
     lines = body.get("traceback")
     if lines is not None and not isinstance(lines, list):
         raise EventInvalid("traceback must be a list of lines")
@@ -62,9 +73,39 @@ def failed(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: 
         error=str(body.get("error") or FAILED)[:2000],
         traceback=None if lines is None else [str(line)[:10000] for line in lines[-LINES:]],
     )
+    watcher = Trigger.objects.using(using).filter(id=id, epoch=epoch, task_instance_id=None).first()
+    if watcher is not None:
+        _log_failure(watcher, failure, now, using)
+        return
     fire(fired=[Fired(id=id, epoch=epoch, failure=failure)], now=now, using=using)
 
 
 def released(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
     """`trigger_released`: its agent ends; another one may have it at once."""
     release_triggers(attempts=[(id, epoch)], using=using)
+
+
+def _log_failure(watcher: Trigger, failure: Failure, now: datetime, using: str) -> None:
+    """No task's log can say what is wrong with an asset watcher: the event log does."""
+    told = "".join(failure.traceback or [failure.error])[-LONGEST:]
+    extra = {"assets": sorted(watcher.assets or {}), "trigger": watcher.classpath, "error": told}
+    record_event(
+        event="asset_watcher_failed",
+        owner=None,
+        now=now,
+        extra=msgspec.json.decode(json_text(extra, nul=REPLACEMENT)),
+        using=using,
+    )
+
+
+def _is_news(id: UUID, key: Any, using: str) -> bool:
+    """Whether this event was not heard before: its report may be sent again when the answer was lost."""
+    known = uuid_or_none(key) if isinstance(key, str) else None
+    if known is None:
+        return True
+    row = Trigger.objects.using(using).select_for_update().filter(id=id).first()
+    if row is None or known in (row.heard or ()):
+        return False
+    row.heard = [*(row.heard or ()), known][-KEYS:]
+    row.save(using=using, update_fields=["heard"])
+    return True

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from aerodrome_runtime.agent.runtimes import Runtime
 from aerodrome_runtime.agent.sdk.answers import api_error
 from aerodrome_runtime.agent.sdk.table import Asking, answer_trigger
 from aerodrome_runtime.agent.tasklog import TaskLog
+from aerodrome_runtime.agent.watching import Patience
 from aerodrome_runtime.agent.zygotes import BaseZygotes
 from aerodrome_runtime.zygote.orders import Exited, Fork, Place
 from taskwire.workload import Limits, TriggerWork, Workload
@@ -58,6 +59,13 @@ class Held:
     """It fired, failed or was stopped: nothing more of it counts."""
     crashes: int = 0
     """How often its process died while it was alone there."""
+    patience: Patience = field(default_factory=Patience)
+    """Of an asset watcher's trigger."""
+
+    @property
+    def watches(self) -> bool:
+        """It is an asset watcher's: no task waits for it."""
+        return self.order.ti is None
 
 
 Event = Callable[[Held, dict[str, Any], int | None], None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -91,13 +92,7 @@ class Triggers:
         self._held[work.id, work.epoch] = held
         if task_log is not None:
             self._spawn(self._open_log(held, OPEN_SECONDS))
-        flocks = self._flocks.setdefault(place, [])
-        calm = [
-            flock
-            for flock in flocks
-            if not flock.ending and not any(m.crashes for m in flock.members.values())
-        ]
-        self._join(held, calm[0] if calm else self._new_flock(place))
+        self._settle(held)
         return True
 
     def held(self) -> list[tuple[str, str, int]]:
@@ -156,6 +151,16 @@ class Triggers:
         self._flocks.setdefault(place, []).append(flock)
         self._spawn(self._keep(place, flock))
         return flock
+
+    def _settle(self, held: Held) -> None:
+        """Beside others that never ended their process; one that did stays alone."""
+        place = _place(held.work)
+        calm = [
+            flock
+            for flock in self._flocks.get(place, [])
+            if not flock.ending and not any(m.crashes for m in flock.members.values())
+        ]
+        self._join(held, calm[0] if calm and not held.crashes else self._new_flock(place))
 
     def _join(self, held: Held, flock: TriggerProcess) -> None:
         held.told = False
@@ -249,12 +254,16 @@ class Triggers:
             else:
                 body = {"payload": encoded(event.get("payload"))}
         except NotEncodable as error:
-            self._fail(
-                held, [f"Could not resume the task: the event payload could not be serialized ({error})"]
-            )
+            why = [f"Could not resume the task: the event payload could not be serialized ({error})"]
+            if held.watches:
+                self._complain(held, why)
+            else:
+                self._fail(held, why)
             return
         operation = Operation(kind="trigger_event", body=body)
-        if held.order.ti is None:
+        if held.watches:
+            held.patience.fired()
+            body["key"] = uuid.uuid4().hex
             self._spawn(self._watched(held, operation, seq))
             return
         held.over = True
@@ -264,10 +273,31 @@ class Triggers:
         self._fail(held, traceback)
 
     def _fail(self, held: Held, traceback: list[str] | None) -> None:
+        if held.watches:
+            self._again(held, traceback)
+            return
         held.over = True
-        lines = None if traceback is None else [held.asking.mask.text(str(line)) for line in traceback]
-        body = {"error": FAILED, "traceback": lines}
-        self._spawn(self._tell(held, Operation(kind="trigger_failed", body=body)))
+        self._spawn(self._tell(held, _failed(held, traceback)))
+
+    def _again(self, held: Held, traceback: list[str] | None) -> None:
+        """A watcher's trigger ended: it begins anew, under another number, after a while."""
+        flock = self._flock_of.pop(held.number, None)
+        if flock is not None:
+            flock.members.pop(held.number, None)
+            flock.cancel(held, kill=False)
+        if not held.patience.has_fired:
+            self._complain(held, traceback)
+        held.number = next(self._numbers)
+        asyncio.get_running_loop().call_later(held.patience.ended(), self._return, held)
+
+    def _return(self, held: Held) -> None:
+        if not held.over and not self._closing:
+            self._settle(held)
+
+    def _complain(self, held: Held, traceback: list[str] | None) -> None:
+        operation = _failed(held, traceback)
+        if held.patience.shall_tell(str(operation.body["traceback"])):
+            self._spawn(self._submit(held, operation))
 
     async def _tell(self, held: Held, operation: Operation) -> None:
         """Its lines first: whoever resumes the task writes behind them."""
@@ -331,6 +361,11 @@ class Triggers:
         await self._shipper.flush(id=_log_name(held), epoch=held.work.epoch)
         if not held.log.closed:
             self._shipper.finish(id=_log_name(held), epoch=held.work.epoch)
+
+
+def _failed(held: Held, traceback: list[str] | None) -> Operation:
+    lines = None if traceback is None else [held.asking.mask.text(str(line)) for line in traceback]
+    return Operation(kind="trigger_failed", body={"error": FAILED, "traceback": lines})
 
 
 def _living(flock: TriggerProcess) -> list[Held]:

@@ -36,6 +36,9 @@ class Does(BaseTrigger):
         await asyncio.sleep(self.seconds)
         if self.what == "event":
             yield TriggerEvent(self.value)
+        elif self.what == "event twice":
+            yield TriggerEvent("first")
+            yield TriggerEvent("second")
         elif self.what == "instant":
             yield TriggerEvent({"at": datetime(2026, 1, 2, tzinfo=UTC), "words": ["a", 1, None]})
         elif self.what == "raises":
@@ -90,3 +93,23 @@ class Watches(BaseEventTrigger):
         for number in range(2):
             yield TriggerEvent({"number": number})
         await asyncio.sleep(3600)
+
+
+class WatchesOnce(BaseEventTrigger):
+    """`times` it raises, then each time it fires once and ends, as the file triggers of the standard provider do."""
+
+    raised = 0
+
+    def __init__(self, times: int = 0) -> None:
+        super().__init__()
+        self.times = times
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "own_triggers.WatchesOnce", {"times": self.times}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        await asyncio.sleep(0)
+        if WatchesOnce.raised < self.times:
+            WatchesOnce.raised += 1
+            raise ValueError(f"no mailbox, {WatchesOnce.raised}")
+        yield TriggerEvent("came")

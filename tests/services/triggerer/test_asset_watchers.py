@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -12,8 +13,10 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.assets import wake_watchers
 from controlplane.ledger.models.asset_watcher import AssetWatcher
 from controlplane.ledger.models.trigger import Trigger
+from controlplane.ledger.models.workload import Workload
 from controlplane.runs.pause import set_paused
 from controlplane.scheduler.work import work_for
+from controlplane.triggerer import events as trigger_events
 from taskwire.agent import Operation, Report
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -47,8 +50,8 @@ def triggers(tenant: Tenant) -> list[Trigger]:
         return list(Trigger.objects.filter(watcher_id__isnull=False))
 
 
-def fire(walk: Walk, trigger: Trigger, payload: Any, tenant: Tenant | None = None) -> None:
-    operation = Operation(kind="trigger_event", body={"payload": payload})
+def fire(walk: Walk, trigger: Trigger, payload: Any, tenant: Tenant | None = None, **more: Any) -> None:
+    operation = Operation(kind="trigger_event", body={"payload": payload, **more})
     walk.report(
         Report(
             id=str(trigger.id),
@@ -78,6 +81,46 @@ def test_an_event_of_the_trigger_is_one_of_the_asset(tenant: Tenant, viewer: Act
     assert consumed_by(tenant, run) == [("a", event.extra)]
     (shown,) = viewer.v2().get("/assets")["assets"]
     assert [watcher["name"] for watcher in shown["watchers"]] == ["inbox"]
+
+
+def test_a_report_that_is_sent_again_is_no_second_event(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer(tenant, "taker", A)
+    walk = walk_for(tenant)
+    schedule(walk, "taker")
+    (trigger,) = triggers(tenant)
+    first, second = uuid4().hex, uuid4().hex
+    for key in (first, second, first, second):
+        fire(walk, trigger, "came", key=key)
+    assert len(events_in(tenant)) == 2
+    monkeypatch.setattr(trigger_events, "KEYS", 1)
+    fire(walk, trigger, "came", key=uuid4().hex)
+    (row,) = triggers(tenant)
+    assert row.heard is not None and len(row.heard) == 1
+    # The control: without a key, or with one that is forgotten, each report is an event.
+    fire(walk, trigger, "came", key=first)
+    fire(walk, trigger, "came")
+    assert len(events_in(tenant)) == 5
+
+
+def test_a_failure_is_in_the_event_log_and_the_watcher_goes_on(
+    tenant: Tenant, member: Actor, stranger: Actor
+) -> None:
+    consumer(tenant, "taker", A)
+    walk = walk_for(tenant)
+    schedule(walk, "taker")
+    (trigger,) = triggers(tenant)
+    operation = Operation(kind="trigger_failed", body={"traceback": ["ValueError: no mailbox\n"]})
+    said = Report(id=str(trigger.id), tenant_id=str(tenant.id), epoch=trigger.epoch, operations=[operation])
+    assert walk.report(said)[0].verdict == "accepted"
+    (entry,) = member.v2().get("/eventLogs", {"event": "asset_watcher_failed"})["event_logs"]
+    assert "no mailbox" in entry["extra"] and "own.Watches" in entry["extra"]
+    assert stranger.v2().get("/eventLogs", {"event": "asset_watcher_failed"})["event_logs"] == []
+    with tenant_scope(tenant.id):
+        assert Workload.objects.filter(kind="trigger", ref=trigger.id).exists()
+    fire(walk, trigger, "came")
+    assert len(events_in(tenant)) == 1
 
 
 def test_equal_triggers_are_one_and_stay_when_nothing_changed(tenant: Tenant) -> None:

@@ -811,6 +811,7 @@ class Migration(migrations.Migration):
                 ('ends', models.CharField(max_length=20, null=True)),
                 ('bundle_version_id', models.UUIDField(null=True)),
                 ('assets', models.JSONField(null=True)),
+                ('heard', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), null=True, size=None)),
                 ('starts', models.BooleanField(db_default=False)),
                 ('task_instance', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='ledger.taskinstance')),
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from tenants.models.tenant_model import TenantModel, tenant_link
@@ -36,6 +37,8 @@ class Trigger(TenantModel):
     """Of an asset watcher: where its class is. A task's trigger runs the code of its run."""
     assets = models.JSONField(null=True)
     """Of an asset watcher: the assets it watches, {name: uri}."""
+    heard = ArrayField(models.UUIDField(), null=True)
+    """Of an asset watcher: the keys of its last events. A report that is sent again is no second event."""
     starts = models.BooleanField(db_default=False)
     """The task began here (`start_from_trigger`): its templated fields are still to be rendered."""
 
