@@ -7,11 +7,12 @@ from drf_spectacular.views import SpectacularAPIView
 
 from api.portal.alerts.views import CallbackLog, Callbacks, Deadlines
 from api.portal.backfills.views import Backfills, OneBackfill, Preview
-from api.portal.dags.views import DueRuns, Resume
+from api.portal.dags.views import DueRuns, OneDag, Resume
 from api.portal.findings.views import Findings
 from api.portal.people.views import Me, SignIn, SignUp, Tenants
 from api.portal.questions.views import Answer, Questions
 from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Status, Tokens
+from api.portal.waits.views import Waits
 
 urlpatterns = [
     path("sign-up", SignUp.as_view()),
@@ -30,8 +31,10 @@ urlpatterns = [
     path("tenants/<slug:slug>/backfills", Backfills.as_view()),
     path("tenants/<slug:slug>/backfills/preview", Preview.as_view()),
     path("tenants/<slug:slug>/backfills/<int:number>", OneBackfill.as_view()),
+    path("tenants/<slug:slug>/dags/<str:dag_id>", OneDag.as_view()),
     path("tenants/<slug:slug>/dags/<str:dag_id>/due-runs", DueRuns.as_view()),
     path("tenants/<slug:slug>/dags/<str:dag_id>/resume", Resume.as_view()),
+    path("tenants/<slug:slug>/task-instances/<uuid:task_instance_id>/waits", Waits.as_view()),
     path("tenants/<slug:slug>/questions", Questions.as_view()),
     path("tenants/<slug:slug>/questions/<uuid:task_instance_id>/answer", Answer.as_view()),
     path("", include("api.portal.bundle_urls")),

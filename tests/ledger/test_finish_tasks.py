@@ -32,6 +32,7 @@ def _said(it: Scene, state: str, **changes: Any) -> dict[str, Any]:
         "died": [None],
         "methods": [None],
         "kwargs": [None],
+        "reasons": [None],
         "now": utc_now(),
     }
     return {**values, **changes}

@@ -97,7 +97,7 @@ INVARIANTS: dict[str, str] = {
         SELECT run_id, task_id, state, held_reason FROM task_instance
         WHERE held_reason IS NOT NULL
           AND (state IS NULL AND past_run_id IS NULL AND held_reason NOT LIKE 'past_missing:%'
-               OR state NOT IN ('scheduled', 'deferred', 'awaiting_input'))""",
+               OR state NOT IN ('scheduled', 'deferred', 'awaiting_input', 'up_for_retry'))""",
     "what waits for its time is remembered once": """
         SELECT ti.run_id, ti.task_id, ti.state, count(i.id) FROM task_instance ti
         LEFT JOIN work_item i ON i.kind = 'due' AND i.ref = ti.id

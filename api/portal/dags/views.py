@@ -1,4 +1,4 @@
-"""GET /tenants/{slug}/dags/{dag_id}/due-runs; POST …/resume."""
+"""GET /tenants/{slug}/dags/{dag_id}, …/due-runs; POST …/resume."""
 
 from __future__ import annotations
 
@@ -8,16 +8,36 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.portal.dags.shapes import DueShape, ResumeBody
+from api.portal.dags.shapes import DagShape, DueShape, ResumeBody
 from api.portal.view import PortalView
 from api.problems import PortalNotFound, Problem, problem
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.dag import Dag
+from controlplane.ledger.models.timetable_forecast import TimetableForecast
 from controlplane.ledger.record_event import record_event
 from controlplane.runs.resume import ASK_ABOVE, ConfirmationNeeded, Due, count_due, resume
 from controlplane.runs.trigger import DagUnknown
 from tenants.scope import tenant_scope
 
 _CONFIRM = Problem(409, "resume-needs-confirmation", "Resuming creates many runs")
+
+
+_SHOWN = ("dag_id", "is_paused", "pause_reason", "is_stale", "has_import_errors", "next_run_after", "active_runs",
+          "max_active_runs")  # fmt: skip
+
+
+class OneDag(PortalView):
+    @extend_schema(responses={200: DagShape})
+    def get(self, request: Request, slug: str, dag_id: str) -> Response:
+        """Why a DAG runs, or does not: beside what Airflow's API says, who paused it and what its timetable raised."""
+        access = self.access(request, slug, "dags.read")
+        with tenant_scope(access.tenant_id):
+            row = Dag.objects.filter(dag_id=dag_id).first()
+            if row is None:
+                raise PortalNotFound(f"There is no DAG {dag_id!r}.")
+            forecast = TimetableForecast.objects.filter(dag_id=row.id).first()
+        problem = forecast.problem if forecast else None
+        return Response({**{name: getattr(row, name) for name in _SHOWN}, "timetable_problem": problem})
 
 
 class DueRuns(PortalView):

@@ -6,10 +6,9 @@ from typing import Any
 
 from api.v2.operation import Call, operation
 from api.v2.refusals import not_found
+from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.task_instance import TaskInstance
-from domain.trigger_rules import RULE_CODES
-
-_RULES = {code: rule for rule, code in RULE_CODES.items()}
+from controlplane.runs.waits import what_blocks
 
 
 @operation("runs.read")
@@ -29,30 +28,5 @@ def get_task_instance_dependencies(
             f"The Task Instance with dag_id: `{dag_id}`, run_id: `{dag_run_id}`, task_id: `{task_id}` and "
             f"map_index: `{map_index}` was not found"
         )
-    return {"dependencies": _waits(row)}
-
-
-def _waits(row: TaskInstance) -> list[dict[str, str]]:
-    found = []
-    if row.state is None and row.dag_run.state == "queued":
-        found.append({"name": "Dagrun Running", "reason": "The DAG run is queued and has not begun"})
-    if row.state is None:
-        done = (
-            row.upstream_success
-            + row.upstream_failed
-            + row.upstream_upstream_failed
-            + row.upstream_skipped
-            + row.upstream_removed
-        )
-        if done < row.upstream_total:
-            reason = (
-                f"Task's trigger rule '{_RULES[row.trigger_rule]}' waits: {done} of {row.upstream_total} "
-                f"upstream tasks are done ({row.upstream_success} succeeded, {row.upstream_failed} failed, "
-                f"{row.upstream_skipped} were skipped)"
-            )
-            found.append({"name": "Trigger Rule", "reason": reason})
-    if row.state is None and row.held_reason:
-        found.append({"name": "Previous Dagrun State", "reason": row.held_reason})
-    if row.state == "scheduled" and row.held_reason:
-        found.append({"name": "Admission", "reason": row.held_reason})
-    return found
+    found = sorted(what_blocks(row=row, now=utc_now()), key=lambda wait: wait.name)
+    return {"dependencies": [{"name": wait.name, "reason": wait.reason} for wait in found]}

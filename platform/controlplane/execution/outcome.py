@@ -30,6 +30,7 @@ STATES = frozenset(
 LONGEST_DELAY_SECONDS = 10 * 366 * 86400
 LONGEST_LABEL = 250
 LONGEST_METHOD = 1000
+LONGEST_REASON = 480
 
 
 class OutcomeInvalid(ValueError):
@@ -95,7 +96,14 @@ def outcome_of(
         died=_storable(body, "died"),
         next_method=_text(body, "next_method", LONGEST_METHOD) if resumes else None,
         next_kwargs=_storable(body, "next_kwargs") if resumes else None,
+        retry_reason=_retry_reason(body) if state == "up_for_retry" else None,
     )
+
+
+def _retry_reason(body: dict[str, Any]) -> str | None:
+    """Why a retry policy tries again, cut to what keeps it: a reason that cannot be stored never ends a task."""
+    said = body.get("retry_reason")
+    return f"retry_policy: {str(said)[:LONGEST_REASON]}".replace("\0", "\ufffd") if said else None
 
 
 def _seconds(value: Any) -> float | None:

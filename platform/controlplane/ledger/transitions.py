@@ -63,6 +63,7 @@ class Outcome:
     died: dict[str, Any] | None = None
     next_method: str | None = None
     next_kwargs: Any = None
+    retry_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,7 @@ def finish_tasks(
         died=json_list([o.died for o in outcomes]),
         methods=[o.next_method for o in outcomes],
         kwargs=json_list([o.next_kwargs for o in outcomes]),
+        reasons=[o.retry_reason for o in outcomes],
         now=now,
     )
     return {(row[0], row[1]) for row in rows}

@@ -47,7 +47,7 @@ class TaskInstance(TenantModel):
     """Part of a backfill: admitted after everything else, and within the tenant's share for backfills."""
     operator = models.CharField(max_length=250)
     held_reason = models.CharField(max_length=500, null=True)
-    """Why a scheduled task is not admitted, for people; NULL once it is."""
+    """Why it waits, for people: not admitted, deferred, its past, what a retry policy said. NULL once it does not."""
     past_run_id = models.UUIDField(null=True)
     """Waiting (state NULL) for its past: the run before, whose instances it asks. No key: looked up when asked."""
     due_at = models.DateTimeField(null=True)

@@ -6,8 +6,9 @@
 WITH said AS (
   SELECT * FROM unnest(
     %(ids)s::uuid[], %(epochs)s::int[], %(states)s::text[], %(ended)s::timestamptz[], %(due)s::timestamptz[],
-    %(labels)s::text[], %(died)s::jsonb[], %(methods)s::text[], %(kwargs)s::jsonb[])
-    AS s(id, epoch, state, ended_at, due_at, label, died, method, kwargs)
+    %(labels)s::text[], %(died)s::jsonb[], %(methods)s::text[], %(kwargs)s::jsonb[],
+    %(reasons)s::text[])
+    AS s(id, epoch, state, ended_at, due_at, label, died, method, kwargs, retry_reason)
 ), locked AS MATERIALIZED (
   SELECT ti.id, ti.epoch FROM said JOIN task_instance ti ON ti.id = said.id AND ti.epoch = said.epoch
   WHERE ti.tenant_id = (SELECT app.tenant()) AND ti.state IN ('running', 'restarting')
@@ -24,6 +25,7 @@ WITH said AS (
         WHEN 'up_for_reschedule' THEN coalesce(ti.first_rescheduled_at, ti.start_date)
         WHEN 'up_for_retry' THEN NULL ELSE ti.first_rescheduled_at END,
       held_reason = CASE said.state
+        WHEN 'up_for_retry' THEN said.retry_reason
         WHEN 'deferred' THEN 'deferred: it waits for its trigger'
         WHEN 'awaiting_input' THEN 'awaiting_input: it waits for an answer of a person' END
   FROM said JOIN locked USING (id, epoch)
