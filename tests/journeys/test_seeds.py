@@ -67,5 +67,12 @@ def test_what_is_runnable_runs(pushed: tuple[StackTenant, list[str]]) -> None:
 def test_a_task_for_a_queue_that_nobody_serves_waits(pushed: tuple[StackTenant, list[str]]) -> None:
     tenant, _ = pushed
     run = tenant.trigger(NO_AGENT)
-    waiting = tenant.until_state(run, "process_finance_data", "queued")
+    waiting = tenant.until_state(run, "process_finance_data", "scheduled")
     assert waiting["queue"] == "finance_priority"
+    task = f"/dags/{NO_AGENT}/dagRuns/{run.run_id}/taskInstances/process_finance_data"
+
+    def reasons() -> list[str]:
+        return [one["reason"] for one in tenant.call("GET", f"{task}/dependencies")["dependencies"]]
+
+    [reason] = tenant.stack.until(reasons, "a reason why it waits")
+    assert "finance_priority" in reason

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,12 +103,15 @@ def run_plain(body: Callable[[], Any]) -> Any:
     if pid == 0:
         try:
             os.write(write_end, json.dumps(body()).encode())
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end) as answer:
         text = answer.read()
     os.waitpid(pid, 0)
+    assert text, "the child gave no answer: its error is in the captured output"
     return json.loads(text)
 
 
