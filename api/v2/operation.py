@@ -82,7 +82,7 @@ def operation(
                 with tenant_scope(access.tenant_id):
                     call = Call(request, access, now, Query(request.GET))
                     found = view(call, **path)
-                    if event is not None and not (dry_by_default and _is_dry(call)):
+                    if event is not None and _was_done(found) and not (dry_by_default and _is_dry(call)):
                         _record(call, event, path, records)
             except Refusal as refusal:
                 return refusal.answer()
@@ -152,6 +152,11 @@ def _record(call: Call, event: str, path: dict[str, Any], records: tuple[str, ..
         map_index=path.get("map_index"),
         **{name: value for name, value in about.items() if isinstance(value, str)},
     )
+
+
+def _was_done(found: Any) -> bool:
+    """A view that answers with an error, and commits, has put off what was asked."""
+    return not (isinstance(found, HttpResponse) and found.status_code >= 400)
 
 
 def _is_dry(call: Call) -> bool:

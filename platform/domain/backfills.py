@@ -100,14 +100,16 @@ def instants(
 ) -> list[NextRun]:
     """The runs of the range that are complete at `now`, in the order in which they begin.
 
-    Raises `BackfillInvalid` when there are more than `MOST_RUNS`, or when only the tenant's runtime knows them.
+    Raises `BackfillInvalid` when there are more than `MOST_RUNS`, and for a tenant's own class: only its runtime
+    knows (`runs.past_runs`).
     """
     if schedule.timetable.kind == "custom":
-        raise BackfillInvalid(
-            "The DAG's own Timetable class is evaluated in the tenant's runtime, "
-            "so its past runs are not known here: trigger them one by one."
-        )
-    found = list(islice(_between(schedule, from_date, to_date, now), MOST_RUNS + 1))
+        raise BackfillInvalid("The DAG's own Timetable class is asked in the tenant's runtime, not here.")
+    return in_order(list(islice(_between(schedule, from_date, to_date, now), MOST_RUNS + 1)), backwards)
+
+
+def in_order(found: list[NextRun], backwards: bool) -> list[NextRun]:
+    """The runs of a range as they begin. Raises `BackfillInvalid` when there are more than `MOST_RUNS`."""
     if len(found) > MOST_RUNS:
         raise BackfillInvalid(
             f"The range has more than {MOST_RUNS} runs; split it into backfills of a part of it each."

@@ -9,6 +9,10 @@ RUNS_PER_ANSWER = 32
 """Runs that one answer tells ahead, so that a DAG of every five minutes asks every three hours."""
 
 
+PAST_PER_ANSWER = 2000
+"""Runs of the past that one answer tells: a few hundred kilobytes."""
+
+
 class Span(Struct, kw_only=True):
     """A data interval, ISO 8601 with a time zone."""
 
@@ -36,6 +40,25 @@ class ManualRun(Struct, kw_only=True):
     problem: str | None = None
 
 
+class Past(Struct, kw_only=True):
+    """Also tell the runs from `start` to `end` that are complete at `now`, `count` of them after `last`: for a
+    backfill, which knows no start and end of the DAG."""
+
+    start: str
+    end: str
+    now: str
+    last: RunInfo | None = None
+    count: int = PAST_PER_ANSWER
+
+
+class PastRuns(Struct, kw_only=True):
+    """`over`: the timetable has none after these. `problem`: what it raised before it told the first."""
+
+    runs: list[RunInfo] = []
+    over: bool = False
+    problem: str | None = None
+
+
 class TimetableOrder(Struct, kw_only=True):
     """Load `path` of the bundle, and ask the timetable of `dag_id` for its next `count` runs after `last`."""
 
@@ -49,6 +72,7 @@ class TimetableOrder(Struct, kw_only=True):
     catchup: bool = False
     count: int = RUNS_PER_ANSWER
     manual: list[ManualRun] = []
+    past: Past | None = None
     seconds: float = 30.0
     memory_bytes: int = 512 * 1024 * 1024
     output_bytes: int = 1024 * 1024
@@ -61,4 +85,5 @@ class TimetableReport(Struct, kw_only=True):
     runs: list[RunInfo] = []
     over: bool = False
     manual: list[ManualRun] = []
+    past: PastRuns | None = None
     failure: ImportFailure | None = None

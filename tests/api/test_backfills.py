@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
+from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.event_log import EventLog
+from controlplane.ledger.models.workload import Workload
+from controlplane.runs.timetables import timetable_told
+from taskwire.timetabling import PastRuns, RunInfo, Span, TimetableReport
 from tenants.models.tenant import Tenant
+from tenants.scope import tenant_scope
 from tests.support.actors import Actor, Answer
 from tests.support.factories import parsed_dag
 from tests.support.queries import QueryCounter
@@ -139,6 +147,44 @@ def test_other_roles_and_strangers(tenant: Tenant, viewer: Actor, member: Actor,
     assert stranger.v2().get("/backfills/1").status == 404
     assert stranger.v2().get("/backfills", {"dag_id": "daily"})["total_entries"] == 0
     assert _put(stranger, "/backfills/1/cancel").status == 404
+
+
+def test_a_timetable_of_ones_own_is_asked_first(
+    tenant: Tenant, member: Actor, viewer: Actor, stranger: Actor
+) -> None:
+    """The refusal says when to come again, and what was asked of the runtime is not undone by it."""
+    own = {"kind": "custom", "summary": "", "description": "", "custom": {"path": "own.Own", "data": {}}}
+    parsed_dag(tenant, dag("own", [task("only")], timetable=own))
+    body = {**RANGE, "dag_id": "own"}
+    for who, status in ((viewer, 403), (stranger, 404)):
+        door = who.v2(at=tenant) if who is stranger else who.v2()
+        assert {door.post(f"/backfills{more}", body).status for more in ("", "/dry_run")} == {status}
+    with tenant_scope(tenant.id):
+        assert not Workload.objects.filter(kind="timetable").exists()
+    for path in ("/backfills/dry_run", "/backfills"):
+        asked = member.v2().post(path, body)
+        assert (asked.status, asked.headers["Retry-After"]) == (503, "2")
+        assert "own Timetable class" in asked["detail"]
+    with tenant_scope(tenant.id):
+        assert not EventLog.objects.filter(event="create_backfill").exists(), "nothing was created"
+        order = Workload.objects.get(kind="timetable")
+        ends = ("2026-01-02T00:00:00+00:00", "2026-01-05T00:00:00+00:00")
+        told = RunInfo(run_after=ends[1], interval=Span(start=ends[0], end=ends[1]))
+        report = TimetableReport(dag_id="own", over=True, past=PastRuns(runs=[told], over=True))
+        body_told = msgspec.to_builtins(report)
+        timetable_told(ref=UUID(str(order.ref)), epoch=order.epoch, body=body_told, now=utc_now())
+    seen = member.v2().post("/backfills/dry_run", body)
+    assert [one["logical_date"] for one in seen["backfills"]] == ["2026-01-02T00:00:00Z"]
+    path = f"/tenants/{tenant.slug}/backfills/preview"
+    assert member.portal().post(path, body)["runs"] == 1
+    assert member.v2().post("/backfills", body).status == 200
+    [run] = member.v2().get("/dags/own/dagRuns")["dag_runs"]
+    assert (run["run_type"], run["data_interval_end"]) == ("backfill", "2026-01-05T00:00:00Z")
+    with tenant_scope(tenant.id):
+        assert EventLog.objects.filter(event="create_backfill").count() == 1
+    other = {**body, "to_date": "2026-02-01T00:00:00Z"}
+    later = member.portal().post(path, other)
+    assert (later.status, later["code"]) == (503, "intervals-awaited")
 
 
 def test_the_list_asks_as_often_for_any_number(

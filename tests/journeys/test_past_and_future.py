@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from launcher.demo.http import DemoRefused
 from tests.support.stack_tenant import StackTenant
 
 FILES = {
@@ -115,6 +116,24 @@ def test_own_timetables_and_backfills_on_a_stack(tenant: StackTenant) -> None:
     ]
     starts = [run["start_date"] for run in runs]
     assert min(starts[2:]) <= min(starts[:2]), "the newest began first"
+
+    # The class is asked for the past in the tenant's runtime; its start and end do not bound a backfill.
+    asked = {"dag_id": "own", "from_date": "2026-02-01T00:00:00Z", "to_date": "2026-02-04T00:00:00Z"}
+
+    def seen() -> list[str]:
+        try:
+            found = tenant.call("POST", "/backfills/dry_run", asked)
+        except DemoRefused as refused:
+            assert "answered with 503" in str(refused)
+            return []
+        return [one["logical_date"][:10] for one in found["backfills"]]
+
+    assert seen() == [], "the class must be asked first"
+    tenant.stack.until(seen, "the class to tell the intervals", seconds=60)
+    assert seen() == ["2026-02-01", "2026-02-03"]
+    path = f"/backfills/{tenant.call('POST', '/backfills', asked)['id']}"
+    tenant.stack.until(lambda: tenant.call("GET", path)["completed_at"], "the second backfill", seconds=120)
+    assert [r["state"] for r in _runs(tenant, "own", run_type="backfill")] == ["success", "success"]
 
     def told() -> list[str]:
         return [error["stack_trace"] for error in tenant.import_errors() if "broken.py" in error["filename"]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from taskwire.timetabling import ManualRun, RunInfo, Span, TimetableOrder
+from taskwire.timetabling import ManualRun, Past, RunInfo, Span, TimetableOrder
 from taskwire.workload import Workload
 from tests.support.agent_process import RUNTIME, TENANT, AgentProcess, Works
 
@@ -160,3 +160,37 @@ def test_one_that_fails_is_told_with_its_reason(
     assert failure["kind"] == "timetable"
     if dag_id == "none":
         assert failure["line"] > 0, "the author's own line"
+
+
+def _past(days: int, now: int = 30, **fields: Any) -> Past:
+    """From the Thursday on, this many days."""
+    end = (START + timedelta(days=days)).isoformat()
+    return Past(start=START.isoformat(), end=end, now=(START + timedelta(days=now)).isoformat(), **fields)
+
+
+def _told_past(told: dict[str, Any]) -> tuple[list[int], bool]:
+    past = told["past"]
+    days = [datetime.fromisoformat(run["interval"]["start"]).day for run in past.get("runs", [])]
+    return days, past.get("over", False)
+
+
+def test_runs_of_the_past_are_told_in_batches(agent: AgentProcess, gateway, works: Works) -> None:
+    """The start and end of the DAG do not bound them, as in Airflow."""
+    late = (START + timedelta(days=90)).isoformat()
+    first = _ask(gateway, works, "own.py", "own", past=_past(5, count=2), earliest=late)
+    assert _told_past(first) == ([5, 6], False)
+    last = RunInfo(**{**first["past"]["runs"][-1], "interval": Span(**first["past"]["runs"][-1]["interval"])})
+    assert _told_past(_ask(gateway, works, "own.py", "own", past=_past(5, last=last))) == ([9, 10], True)
+    assert "past" not in _ask(gateway, works, "own.py", "own")
+
+
+def test_runs_that_are_not_complete_are_no_past(agent: AgentProcess, gateway, works: Works) -> None:
+    told = _ask(gateway, works, "own.py", "own", past=_past(5, now=2))
+    assert _told_past(told) == ([5], True), "the second ends just now"
+
+
+def test_a_class_that_raises_ends_the_past_or_says_why(agent: AgentProcess, gateway, works: Works) -> None:
+    half = _ask(gateway, works, "own.py", "half", past=_past(5))
+    assert _told_past(half) == ([5], True)
+    none = _ask(gateway, works, "own.py", "none", past=_past(5))
+    assert none["past"]["problem"] == "next_dagrun_info raised RuntimeError: no further"

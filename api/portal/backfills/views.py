@@ -24,11 +24,13 @@ from controlplane.runs.backfill import (
     bound_backfill,
     preview_backfill,
 )
+from controlplane.runs.past_runs import IntervalsAwaited
 from controlplane.runs.trigger import DagUnknown
 from domain.backfills import BackfillInvalid, RunTypeNotAllowed, key_of
 from tenants.scope import tenant_scope
 
 _INVALID = Problem(422, "backfill-invalid", "This backfill is not possible")
+_AWAITED = Problem(503, "intervals-awaited", "The DAG's own Timetable class is being asked")
 _COMPLETED = Problem(409, "backfill-completed", "The backfill is over")
 _SHOWN = 100
 _COLUMNS = tuple(name for name in BackfillShape().fields if name not in ("id", "left"))
@@ -69,6 +71,8 @@ class Preview(PortalView):
                 seen = preview_backfill(asked=asked, now=utc_now())
             except DagUnknown as error:
                 raise PortalNotFound(str(error)) from error
+            except IntervalsAwaited as error:
+                return problem(_AWAITED, detail=str(error))
             except (BackfillInvalid, RunTypeNotAllowed) as error:
                 return problem(_INVALID, detail=str(error))
         ends = [key_of(run).isoformat() for run in (seen.runs[:1] + seen.runs[-1:])]

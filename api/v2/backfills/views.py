@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.http import HttpResponse
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from api.v2.backfills.bodies import BackfillBody
@@ -24,6 +25,7 @@ from controlplane.runs.backfill import (
     pause_backfill,
     preview_backfill,
 )
+from controlplane.runs.past_runs import IntervalsAwaited
 from controlplane.runs.trigger import DagUnknown
 from domain.backfills import BackfillInvalid, RunTypeNotAllowed
 
@@ -60,7 +62,10 @@ def post_backfill(call: Call) -> Any:
     """All its runs are made; they begin in their order."""
     body = call.body(BackfillBody)
     with _refusals(body.dag_id):
-        row = create_backfill(asked=body.asked(), user=call.access.name, now=call.now)
+        try:
+            row = create_backfill(asked=body.asked(), user=call.access.name, now=call.now)
+        except IntervalsAwaited as error:
+            return _later(error)
     return backfill_responses([row])[0]
 
 
@@ -69,7 +74,10 @@ def post_dry_run(call: Call) -> Any:
     """The instants that would get a run. Changes nothing."""
     body = call.body(BackfillBody)
     with _refusals(body.dag_id):
-        return dry_run_response(preview_backfill(asked=body.asked(), now=call.now).runs)
+        try:
+            return dry_run_response(preview_backfill(asked=body.asked(), now=call.now).runs)
+        except IntervalsAwaited as error:
+            return _later(error)
 
 
 @operation("runs.edit", event="pause_backfill")
@@ -111,6 +119,11 @@ def _refusals(dag_id: str = "") -> Iterator[None]:
         raise Refusal(400, str(error)) from error
     except (BackfillInvalid, NoRunsToCreate) as error:
         raise Refusal(422, str(error)) from error
+
+
+def _later(error: IntervalsAwaited) -> HttpResponse:
+    """Returned, not raised: what was asked of the tenant's runtime is committed."""
+    return Refusal(503, str(error), {"Retry-After": "2"}).answer()
 
 
 def _number(text: str) -> int:

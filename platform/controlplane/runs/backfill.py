@@ -32,6 +32,7 @@ from controlplane.ledger.transitions import NewRun, add_items
 from controlplane.runs.clear import clear_chosen
 from controlplane.runs.create import make_runs
 from controlplane.runs.params import check_params
+from controlplane.runs.past_runs import forget, runs_told
 from controlplane.runs.trigger import DagUnknown
 from domain.backfills import (
     IN_FLIGHT,
@@ -41,6 +42,7 @@ from domain.backfills import (
     check_kind,
     check_range,
     check_run_type,
+    in_order,
     instants,
     key_of,
     predicted_seconds,
@@ -98,12 +100,13 @@ class Preview:
 
 
 def preview_backfill(*, asked: Asked, now: datetime) -> Preview:
-    """Nothing is changed. Raises DagUnknown, BackfillInvalid, RunTypeNotAllowed."""
+    """No run is made. Raises DagUnknown, BackfillInvalid, RunTypeNotAllowed; IntervalsAwaited, to be committed, when
+    the tenant's own Timetable must be asked first."""
     dag, schedule = _dag(asked.dag_id)
     check_kind(dag_id=dag.dag_id, schedule=schedule)
     check_run_type(dag_id=dag.dag_id, schedule=schedule)
     _check(asked, dag, now)
-    runs = [step.run for step in _steps(asked, schedule, now) if step.reason is None]
+    runs = [step.run for step in _steps(asked, dag, schedule, now) if step.reason is None]
     average = average_seconds(dag_id=dag.dag_id)
     total = predicted_seconds(runs=len(runs), max_active_runs=asked.max_active_runs, average_seconds=average)
     return Preview(runs, average, total)
@@ -111,7 +114,7 @@ def preview_backfill(*, asked: Asked, now: datetime) -> Preview:
 
 def create_backfill(*, asked: Asked, user: str | None, now: datetime) -> Backfill:
     """All of it in this transaction. Raises DagUnknown, BackfillInvalid, RunTypeNotAllowed, BackfillRunning,
-    NoRunsToCreate."""
+    NoRunsToCreate; IntervalsAwaited as `preview_backfill`."""
     clearing.exclude_rounds()
     dag, schedule = _dag(asked.dag_id)
     check_run_type(dag_id=dag.dag_id, schedule=schedule)
@@ -119,7 +122,7 @@ def create_backfill(*, asked: Asked, user: str | None, now: datetime) -> Backfil
     if Backfill.objects.filter(dag_id=dag.dag_id, completed_at__isnull=True).exists():
         raise BackfillRunning(f"There is already a running backfill for dag {dag.dag_id}")
     _check(asked, dag, now)
-    todo = _steps(asked, schedule, now)
+    todo = _steps(asked, dag, schedule, now)
     if not todo:
         raise NoRunsToCreate(
             f"No runs to create for Dag {dag.dag_id} in the range [{asked.from_date}, {asked.to_date}]"
@@ -145,6 +148,8 @@ def create_backfill(*, asked: Asked, user: str | None, now: datetime) -> Backfil
         ],
         batch_size=CHUNK,
     )
+    if schedule.timetable.kind == "custom":
+        forget(dag=dag.id)
     _wake(dag.dag_id, now)
     return backfill
 
@@ -233,14 +238,21 @@ def _check(asked: Asked, dag: Dag, now: datetime) -> None:
     )
 
 
-def _steps(asked: Asked, schedule: Schedule, now: datetime) -> list[Step]:
-    runs = instants(
-        schedule=schedule,
-        from_date=asked.from_date,
-        to_date=asked.to_date,
-        backwards=asked.backwards,
-        now=now,
-    )
+def _instants(asked: Asked, dag: Dag, schedule: Schedule, now: datetime) -> list[NextRun]:
+    if schedule.timetable.kind != "custom":
+        return instants(
+            schedule=schedule,
+            from_date=asked.from_date,
+            to_date=asked.to_date,
+            backwards=asked.backwards,
+            now=now,
+        )
+    told = runs_told(dag=dag, start=asked.from_date, end=asked.to_date, now=now)
+    return in_order(told, asked.backwards)
+
+
+def _steps(asked: Asked, dag: Dag, schedule: Schedule, now: datetime) -> list[Step]:
+    runs = _instants(asked, dag, schedule, now)
     column = "partition_date" if schedule.is_partitioned else "logical_date"
     rows = (
         DagRun.objects.filter(dag_id=asked.dag_id, **{f"{column}__in": [key_of(run) for run in runs]})

@@ -118,7 +118,7 @@ def store_forecast(
     if report.failure is not None:
         problem = f"{report.failure.message}\n\n{report.failure.stacktrace}"[:20_000].replace("\0", "")
     else:
-        problem = _nonsense(report.runs)
+        problem = nonsense(report.runs)
     row.answered_at = now
     row.runs = [] if problem else msgspec.to_builtins(report.runs)
     row.is_over, row.problem = report.over and not problem, problem
@@ -126,7 +126,7 @@ def store_forecast(
     return row
 
 
-def _nonsense(runs: list[RunInfo]) -> str | None:
+def nonsense(runs: list[RunInfo]) -> str | None:
     """Why these runs cannot be planned: instants must be told, and lead forward."""
     before: datetime | None = None
     for info in runs:

@@ -20,7 +20,8 @@ from controlplane.ledger.models.import_error import ImportError as FileError
 from controlplane.ledger.models.timetable_forecast import TimetableForecast
 from controlplane.ledger.serials import next_serial
 from controlplane.ledger.transitions import add_items
-from controlplane.runs.forecast import instant_told, store_forecast
+from controlplane.runs import past_runs
+from controlplane.runs.forecast import ask_runtime, instant_told, store_forecast
 from controlplane.runs.plan import plan_next, read_plans
 from domain.timetables.instants import Interval
 from taskwire.parsing import ImportFailure
@@ -76,6 +77,7 @@ def timetable_workload(
                     :MOST_MANUAL
                 ]
             ],
+            past=past_runs.pending(row=row, content_hash=plans[0].content_hash),
         ),
     )
 
@@ -117,6 +119,8 @@ def _answer(ref: UUID, epoch: int, report: TimetableReport, now: datetime, using
         return
     _tell_author(dag, row, report.failure, now, using)
     plan_next(dags=[ref], now=now, using=using)
+    if past_runs.store(row=row, report=report, now=now, using=using):
+        ask_runtime(dags={ref: row.content_hash}, now=now, using=using)
     add_items(items=[("start_runs", ref, now)], using=using)
     notify("work", str(current_tenant(using=using)), using=using)
 

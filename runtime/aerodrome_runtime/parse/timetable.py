@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aerodrome_runtime.parse.asked import Asked
-from taskwire.timetabling import ManualRun, RunInfo, Span, TimetableOrder, TimetableReport
+from taskwire.timetabling import ManualRun, Past, PastRuns, RunInfo, Span, TimetableOrder, TimetableReport
 
 
 class DagMissing(LookupError):
@@ -43,6 +43,8 @@ def tell_timetable(*, bundle_root: Path, order: TimetableOrder) -> TimetableRepo
                 )
             timetable = _asked_as_by_the_scheduler(dag.timetable)
             report.manual = [_manual(timetable, one) for one in order.manual]
+            if order.past is not None:
+                report.past = _past(timetable, order.past)
             _tell_runs(timetable, order, report)
         except BaseException as error:  # whatever tenant code raises, SystemExit included, is its failure
             report.failure = import_failure(
@@ -99,6 +101,29 @@ def _manual(timetable: Any, one: ManualRun) -> ManualRun:
     except Exception as error:
         problem = f"infer_manual_data_interval raised {type(error).__name__}: {error}"
         return ManualRun(run=one.run, run_after=one.run_after, problem=problem[:2000])
+
+
+def _past(timetable: Any, asked: Past) -> PastRuns:
+    """As Airflow's `iter_dagrun_infos_between`: what it raises half-way ends the series."""
+    from airflow.timetables.base import TimeRestriction
+
+    told = PastRuns()
+    now = _instant(asked.now)
+    restriction = TimeRestriction(_instant(asked.start), _instant(asked.end), True)
+    info = _info(asked.last)
+    for _ in range(asked.count):
+        try:
+            info = timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction)
+        except Exception as error:
+            if not told.runs and asked.last is None:
+                told.problem = f"next_dagrun_info raised {type(error).__name__}: {error}"[:2000]
+            info = None
+        # What ends after now comes no earlier later on.
+        if info is None or info.data_interval is None or info.data_interval.end >= now:
+            told.over = True
+            break
+        told.runs.append(RunInfo(run_after=info.run_after.isoformat(), interval=_span(info.data_interval)))
+    return told
 
 
 def _info(last: RunInfo | None) -> Any:

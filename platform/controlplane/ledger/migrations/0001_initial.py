@@ -788,6 +788,7 @@ class Migration(migrations.Migration):
                 ('runs', models.JSONField(default=list)),
                 ('is_over', models.BooleanField(db_default=False)),
                 ('problem', models.TextField(null=True)),
+                ('past', models.JSONField(null=True)),
                 ('dag', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='ledger.dag')),
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],

@@ -25,6 +25,8 @@ class TimetableForecast(TenantModel):
     """The timetable has no run after these."""
     problem = models.TextField(null=True)
     """Why it could not be asked, for people; the DAG plans nothing meanwhile."""
+    past = models.JSONField(null=True)
+    """The range that a backfill asked for last, and its runs (`runs.past_runs`); gone when they are made."""
 
     class Meta:
         db_table = "timetable_forecast"
