@@ -62,7 +62,8 @@ def parse_file(
     failures = [*_failures(loaded.errors, path, str(root)), *failures]
     dependencies = reads.digests()
     findings = [*uses.end(), *warned.findings, *asked.findings]
-    findings += weight_findings(dags=loaded.dags, filelocs=loaded.filelocs)
+    told = {each.dag_id: loaded.dags[each.dag_id] for each in dags}
+    findings += weight_findings(dags=told, filelocs=loaded.filelocs)
     findings += context_uses(
         bundle_root=str(root), paths=[name for name, digest in dependencies.items() if digest]
     )

@@ -28,13 +28,23 @@ class NewInstance:
 
 
 def weight_rule(*, value: Any, path_of: Any) -> str:
-    """Airflow's name of a built-in rule, or where the author's own is defined (`path_of`)."""
+    """Airflow's name of a built-in rule, or where the author's own is defined (`path_of`). As in Airflow, a name that
+    nobody knows is an error of the file."""
     if isinstance(value, str):
-        return str(getattr(value, "value", value))
+        name = str(getattr(value, "value", value))
+        if name in _BUILT_IN.values():
+            return name
+        from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy
+
+        return _built_in(validate_and_load_priority_weight_strategy(name)) or name
+    return _built_in(value) or str(path_of(type(value)))
+
+
+def _built_in(strategy: Any) -> str | None:
     for prefix, rule in _BUILT_IN.items():
-        if type(value).__name__ == f"{prefix}PriorityWeightStrategy":
+        if type(strategy).__name__ == f"{prefix}PriorityWeightStrategy":
             return rule
-    return str(path_of(type(value)))
+    return None
 
 
 def own_weight(*, source: Any) -> int | None:
@@ -74,6 +84,6 @@ def _ask(source: Any) -> int | None:
         if getattr(rule, "value", rule) in _BUILT_IN.values():
             return None
         rule = validate_and_load_priority_weight_strategy(rule)
-    if any(type(rule).__name__ == f"{prefix}PriorityWeightStrategy" for prefix in _BUILT_IN):
+    if _built_in(rule) is not None:
         return None
     return int(rule.get_weight(NewInstance(source)))

@@ -51,6 +51,10 @@ def only(runtime: AirflowRuntime, bundle: Path, statement: str) -> TaskSpec:
         ("priority_weight=7, weight_rule='upstream'", {"priority_weight": 7, "weight_rule": "upstream"}),
         ("weight_rule=Strategy()", {"weight_rule": "file.Strategy", "own_weight": 5}),
         ("weight_rule='absolute'", {"weight_rule": "absolute", "own_weight": None}),
+        (
+            "weight_rule='airflow.task.priority_strategy._UpstreamPriorityWeightStrategy'",
+            {"weight_rule": "upstream", "own_weight": None},
+        ),
         ("priority_weight=3, weight_rule=Nosy()", {"priority_weight": 3, "own_weight": None}),
         ("trigger_rule='one_failed'", {"trigger_rule": "one_failed"}),
         ("execution_timeout=timedelta(seconds=5)", {"execution_timeout_seconds": 5.0}),
@@ -97,6 +101,16 @@ def test_a_strategy_that_fails_is_told_and_stops_no_dag(runtime: AirflowRuntime,
     assert "task 't' of DAG 'd' fails" in finding.message
     assert "AttributeError: 'run_id' of a task instance is not known" in finding.message
     assert [each.dag_id for each in told.dags] == ["d"]
+
+
+def test_a_strategy_that_nobody_knows_is_an_error_as_in_airflow(
+    runtime: AirflowRuntime, tmp_path: Path
+) -> None:
+    statement = "BashOperator(task_id='t', bash_command='true', weight_rule='nowhere.Nobody')"
+    told = runtime.parse_text(bundle=tmp_path, text=FILE.format(statement=statement))
+    (failure,) = told.failures
+    assert "Unknown priority strategy nowhere.Nobody" in failure.message
+    assert (told.dags, [each.code for each in told.findings]) == ([], [])
 
 
 @pytest.mark.parametrize(
