@@ -11,7 +11,7 @@ import msgspec
 from controlplane.alerts import callbacks, deadlines, order
 from controlplane.bundles import receive, runtimes
 from controlplane.dagprocessor import dispatch, store, workload
-from controlplane.execution import report
+from controlplane.execution import report, task_states
 from controlplane.execution.outcome import OutcomeInvalid
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
@@ -89,13 +89,24 @@ ITEM_HANDLERS = {
     "watch": deadlines.watch_run,
     "deadline": deadlines.deadline_due,
     "watchers": asset_watchers.sync_due,
+    "forget": task_states.forget_due,
 }
 """What the scheduler does with items of other stations."""
 
-GIVE_UP = {"parse": _parse_lost, "build": _build_lost, "timetable": timetables.timetable_lost, "callback": callbacks.lost}
+GIVE_UP = {
+    "parse": _parse_lost,
+    "build": _build_lost,
+    "timetable": timetables.timetable_lost,
+    "callback": callbacks.lost,
+}
 """What rescue does with work of other stations that was lost too often."""
 
-PAYLOADS = {"parse": _parse_order, "build": _build_order, "timetable": timetables.timetable_workload, "callback": _callback_order}
+PAYLOADS = {
+    "parse": _parse_order,
+    "build": _build_order,
+    "timetable": timetables.timetable_workload,
+    "callback": _callback_order,
+}
 """What an agent is given that claims work of other stations; None drops the work, it is over."""
 
 

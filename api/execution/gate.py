@@ -93,6 +93,7 @@ def routed(**methods: Endpoint) -> View:
         return _worded(request, lambda: _answer(methods[method], rules[method], request, path))
 
     view.rules = rules  # type: ignore[attr-defined]
+    view.endpoints = methods  # type: ignore[attr-defined]
     return view
 
 
@@ -156,8 +157,10 @@ def _worded(request: HttpRequest, produce: Callable[[], HttpResponse]) -> HttpRe
     version = versions.negotiated(request.headers.get("airflow-api-version"))
     method, path = request.method or "", request.path.removeprefix("/execution")
     try:
-        if version is None or not versions.exists(version=version, method=method, path=path):
+        if version is None:
             raise Refusal(404, "Not Found")
+        if (status := versions.missing(version=version, method=method, path=path)) is not None:
+            raise Refusal(status, "Not Found" if status == 404 else "Method Not Allowed")
         response = versions.fitted(produce(), version=version, method=method, path=path)
     except Refusal as refusal:
         response = answer({"detail": refusal.detail}, status=refusal.status)

@@ -8,14 +8,15 @@ from django.urls.converters import StringConverter
 from api.execution import (
     asset_store,
     assets,
+    connection_tests,
     connections,
     dag_runs,
     dags,
-    elsewhere,
     health,
     hitl,
     task_instances,
     task_lookups,
+    task_store,
     variables,
     xcoms,
 )
@@ -51,7 +52,11 @@ urlpatterns = [
     path(f"{_TI}/validate-inlets-and-outlets", routed(GET=assets.validate)),
     path("task-reschedules/<str:task_instance_id>/start_date", routed(GET=task_lookups.reschedule_start)),
     path("connections/<str:connection_id>", routed(GET=connections.get)),
-    path("variables/keys", routed(GET=variables.keys)),
+    path(
+        "variables/keys",
+        routed(GET=variables.keys, PUT=variables.put, DELETE=variables.delete),
+        {"key": "keys"},
+    ),
     path("variables/<path:key>", routed(GET=variables.get, PUT=variables.put, DELETE=variables.delete)),
     re_path(_XCOM + r"/item/(?P<offset>-?[0-9]{1,9})$", routed(GET=xcoms.item)),
     re_path(_XCOM + r"/slice$", routed(GET=xcoms.part)),
@@ -73,17 +78,16 @@ urlpatterns = [
     path("asset-events/by-asset-alias", routed(GET=assets.events_by_alias)),
     path(f"{_KEPT}/value", routed(GET=asset_store.get, PUT=asset_store.put, DELETE=asset_store.delete)),
     path(f"{_KEPT}/clear", routed(DELETE=asset_store.clear)),
-    # Not served yet: see elsewhere.py.
-    path("store/ti/<str:task_instance_id>", routed(DELETE=elsewhere.unserved)),
+    path("store/ti/<str:task_instance_id>", routed(DELETE=task_store.clear)),
     path(
         "store/ti/<str:task_instance_id>/<path:key>",
-        routed(GET=elsewhere.unknown, PUT=elsewhere.unserved, DELETE=elsewhere.unserved),
+        routed(GET=task_store.get, PUT=task_store.put, DELETE=task_store.delete),
     ),
     path(
         "hitlDetails/<str:task_instance_id>",
         routed(GET=hitl.read, POST=hitl.ask, PATCH=hitl.update),
     ),
-    path("connection-tests/<str:test_id>", routed(PATCH=elsewhere.unserved)),
-    path("connection-tests/<str:test_id>/connection", routed(GET=elsewhere.unknown)),
+    path("connection-tests/<str:test_id>", routed(PATCH=connection_tests.told)),
+    path("connection-tests/<str:test_id>/connection", routed(GET=connection_tests.asked)),
     re_path(r"^.*$", public(health.nothing_here)),
 ]

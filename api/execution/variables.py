@@ -6,6 +6,7 @@ import contextlib
 
 from django.http import HttpResponse
 
+from api.execution import versions
 from api.execution.answers import answer, done, malformed, not_found
 from api.execution.bodies import VariableBody, number, read_body
 from api.execution.gate import Call, Rule, allow
@@ -18,8 +19,10 @@ WRITE = Rule(stage=Stage.SETTLING)
 
 
 @allow(Rule(stage=Stage.SETTLING))
-def keys(call: Call) -> HttpResponse:
-    """GET keys: names only."""
+def keys(call: Call, key: str) -> HttpResponse:
+    """GET keys: names only. Before 2026-06-30 it is a Variable of that name, which `key` is."""
+    if (versions.negotiated(call.request.headers.get("airflow-api-version")) or "") < "2026-06-30":
+        return get(call, key=key)
     limit = number(call.request, "limit", DEFAULT_LIMIT) or 0
     offset = number(call.request, "offset", 0) or 0
     if not 1 <= limit <= MAX_LIMIT:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 import msgspec
@@ -22,39 +21,40 @@ VERSIONS = (
 )  # fmt: skip
 NEWEST = VERSIONS[-1]
 
-_SINCE: list[tuple[str, str, re.Pattern[str]]] = [
-    (since, method, re.compile(pattern))
-    for since, method, pattern in (
-        ("2026-06-30", "GET", r"/variables/keys$"),
-        ("2026-06-30", "", r"/connection-tests/"),
-        ("2026-06-30", "", r"/store/"),
-        ("2026-06-30", "GET", r"/assets/by-alias$"),
-        ("2026-04-06", "GET", r"/dag-runs/previous$"),
-        ("2026-04-06", "GET", r"/dag-runs/(?!count$|previous$)[^/]+/(?!previous$)[^/]+$"),
-        ("2026-04-06", "GET", r"/dags/[^/]+$"),
-        ("2025-08-10", "GET", r"/dag-runs/[^/]+/previous$"),
+_SINCE: list[tuple[str, str, re.Pattern[str], int]] = [
+    (since, method, re.compile(pattern), status)
+    for since, method, pattern, status in (
+        ("2026-06-30", "", r"/connection-tests/", 404),
+        ("2026-06-30", "", r"/store/", 404),
+        ("2026-06-30", "GET", r"/assets/by-alias$", 404),
+        ("2026-04-06", "GET", r"/dag-runs/previous$", 404),
+        ("2026-04-06", "GET", r"/dag-runs/(?!count$|previous$)[^/]+/(?!previous$)[^/]+$", 405),
+        ("2026-04-06", "GET", r"/dags/[^/]+$", 404),
+        ("2025-08-10", "GET", r"/dag-runs/[^/]+/previous$", 405),
     )
 ]
+"""What came later: since when, method (empty: all), path, and how an older version answers: 405 where it has another
+method. `/variables/keys` was a Variable called `keys` before (`variables.py`)."""
 Body = dict[str, Any]
 
 
 def negotiated(wanted: str | None) -> str | None:
-    """The version that answers a client, None for one from before the first (nothing exists for it)."""
+    """The version that answers a client, None for one from before the first (nothing exists for it).
+
+    As in Airflow, versions are compared as texts: what is no date is after all of them.
+    """
     if not wanted:
         return NEWEST
-    try:
-        date.fromisoformat(wanted)
-    except ValueError:
-        return None
     place = bisect.bisect_right(VERSIONS, wanted)
     return VERSIONS[place - 1] if place else None
 
 
-def exists(*, version: str, method: str, path: str) -> bool:
-    """Whether this version has the operation; `path` is what follows `/execution`."""
-    return not any(
-        since > version and method == (only or method) and at.match(path) for since, only, at in _SINCE
-    )
+def missing(*, version: str, method: str, path: str) -> int | None:
+    """How this version answers an operation that it does not have; `path` is what follows `/execution`."""
+    for since, only, at, status in _SINCE:
+        if since > version and method == (only or method) and at.match(path):
+            return status
+    return None
 
 
 def fitted(response: HttpResponse, *, version: str, method: str, path: str) -> HttpResponse:

@@ -59,19 +59,13 @@ Version `{version}`. "Attempt" says at which stage of its life an attempt may ca
 | method | path | operation | attempt | own |
 |---|---|---|---|---|
 """
-_ELSEWHERE = """
-Known paths whose feature is not there yet. Questions are answered with 404 in Airflow's words, writes are refused.
-
-| method | path |
-|---|---|
-"""
 
 
 def page() -> str:
     """The whole page. Django must be set up."""
     from api.execution.versions import NEWEST
 
-    public, portal, execution, elsewhere = [], [], [], []
+    public, portal, execution = [], [], []
     for path, view in _routes():
         if path.startswith("t/"):
             public += list(_public(path.removeprefix("t/{slug}/"), view))
@@ -81,12 +75,9 @@ def page() -> str:
         elif path.startswith("execution/"):
             for method, rule, endpoint in _execution(view):
                 shown = path.removeprefix("execution/")
-                if endpoint.__module__.endswith(".elsewhere"):
-                    elsewhere.append(f"| {method} | `{shown}` |")
-                else:
-                    own = "yes" if rule.own else ""
-                    stage = _STAGES[rule.stage.name]
-                    execution.append(f"| {method} | `{shown}` | {_named(endpoint)} | {stage} | {own} |")
+                own = "yes" if rule.own else ""
+                stage = _STAGES[rule.stage.name]
+                execution.append(f"| {method} | `{shown}` | {_named(endpoint)} | {stage} | {own} |")
     execution += [
         "| GET | `health` | health.health | no token | |",
         "| GET | `health/ping` | health.ping | no token | |",
@@ -102,9 +93,6 @@ def page() -> str:
             _EXECUTION.format(version=NEWEST),
             "\n".join(execution),
             "\n",
-            _ELSEWHERE if elsewhere else "",
-            "\n".join(elsewhere),
-            "\n" if elsewhere else "",
         ]
     )
 

@@ -13,7 +13,7 @@ import pytest
 
 from controlplane.foundation.crashpoints import POINTS
 from launcher.__main__ import COMMANDS
-from tests.architecture import http_page
+from tests.architecture import execution_page, http_page
 from tests.architecture.source_files import ROOT, STATIONS, shown
 
 _SOURCE_ROOTS = (ROOT, ROOT / "platform", ROOT / "platform" / "controlplane" / "ledger" / "sql")
@@ -167,3 +167,8 @@ def test_decisions_have_their_parts_and_are_listed() -> None:
 
 def test_the_http_page_is_what_is_served() -> None:
     assert _text(http_page.PAGE) == http_page.page(), "run `python -m tests.architecture.http_page`"
+
+
+def test_the_execution_page_is_what_is_served() -> None:
+    told = "run `python -m tests.architecture.execution_page`"
+    assert _text(execution_page.PAGE) == execution_page.page(), told

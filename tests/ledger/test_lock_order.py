@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,41 +17,9 @@ from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import specs
 from tests.support.scene import Scene, scene
+from tests.support.sessions import Other
 
 pytestmark = pytest.mark.django_db
-
-PATIENCE_SECONDS = 20.0
-
-
-class Other:
-    """Work on another thread, with connections of its own. `error`: what ended it."""
-
-    def __init__(self, act: Callable[[], Any]) -> None:
-        self.error: BaseException | None = None
-        self._act = act
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._act()
-        except BaseException as error:
-            self.error = error
-        finally:
-            connections.close_all()
-
-    def wait_until_blocked(self, superuser: Any) -> None:
-        limit = time.monotonic() + PATIENCE_SECONDS
-        with superuser.cursor() as cursor:
-            while self._thread.is_alive():
-                cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-                if cursor.fetchone()[0]:
-                    return
-                assert time.monotonic() < limit, "it never came to the lock"
-
-    def join(self) -> None:
-        self._thread.join(PATIENCE_SECONDS)
-        assert not self._thread.is_alive()
 
 
 @pytest.fixture

@@ -72,6 +72,9 @@ def test_our_own_mistake(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (answer.status, answer.body) == (500, {"message": "Internal server error"})
 
 
-def test_not_served_yet(attempt: Try) -> None:
-    door = attempt.door()
-    assert door.call("PUT", f"store/ti/{attempt.id}/k", {"value": 1})["detail"]["reason"] == "not_supported"
+def test_connection_tests_are_not_for_tasks(attempt: Try) -> None:
+    """In Airflow's words: a task's token is none of a worker that tries a connection out."""
+    door, path = attempt.door(), f"connection-tests/{attempt.id}"
+    expected = (403, "Token type 'execution' not allowed for this endpoint. Allowed types: workload")
+    for answer in (door.get(f"{path}/connection"), door.patch(path, {"state": "success"})):
+        assert (answer.status, answer["detail"]) == expected

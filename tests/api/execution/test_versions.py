@@ -26,7 +26,7 @@ BODY = {
         ("2026-05-01", "2026-04-06"),
         ("2025-04-11", "2025-04-11"),
         ("2025-01-01", None),
-        ("soon", None),
+        ("soon", "2026-06-30"),
     ],
 )
 def test_the_version_before_a_date_answers(asked: str | None, given: str | None) -> None:
@@ -72,18 +72,19 @@ def test_another_process_may_not_start_it_again(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "since"),
+    ("path", "since", "status"),
     [
-        ("variables/keys", "2026-06-30"),
-        ("dag-runs/example/r1", "2026-04-06"),
-        ("dags/example", "2026-04-06"),
-        ("dag-runs/previous?dag_id=example&logical_date=2026-01-01T00:00:00Z", "2026-04-06"),
-        ("dag-runs/example/previous?logical_date=2026-01-01T00:00:00Z", "2025-08-10"),
-        ("dag-runs/count?dag_id=example", "2025-04-11"),
-        ("dag-runs/example/r1/state", "2025-04-11"),
+        ("assets/by-alias?alias_name=x", "2026-06-30", 404),
+        ("dag-runs/example/r1", "2026-04-06", 405),
+        ("dags/example", "2026-04-06", 404),
+        ("dag-runs/previous?dag_id=example&logical_date=2026-01-01T00:00:00Z", "2026-04-06", 404),
+        ("dag-runs/example/previous?logical_date=2026-01-01T00:00:00Z", "2025-08-10", 405),
+        ("dag-runs/count?dag_id=example", "2025-04-11", 404),
+        ("dag-runs/example/r1/state", "2025-04-11", 404),
     ],
 )
-def test_what_came_later_is_not_there(tenant: Tenant, path: str, since: str) -> None:
+def test_what_came_later_is_not_there(tenant: Tenant, path: str, since: str, status: int) -> None:
+    """As in Airflow: 405 where the path has another method."""
     door = running_try(tenant, run_id="r1").door()
     for version in versions.VERSIONS:
         if "/previous?" in path and version >= "2026-04-06" and "example" in path.split("?")[0]:
@@ -91,7 +92,20 @@ def test_what_came_later_is_not_there(tenant: Tenant, path: str, since: str) -> 
         answer = door.get(path, airflow_api_version=version)
         assert (answer.status == 200) is (version >= since), (version, answer.body)
         if version < since:
-            assert (answer.status, answer.body) == (404, {"detail": "Not Found"})
+            words = {404: "Not Found", 405: "Method Not Allowed"}
+            assert (answer.status, answer.body) == (status, {"detail": words[status]})
+
+
+def test_a_variable_called_keys(tenant: Tenant) -> None:
+    """What it is for a client that does not know the list of keys."""
+    door = running_try(tenant).door()
+    assert door.get("variables/keys", airflow_api_version="2026-04-06").status == 404
+    assert door.call("PUT", "variables/keys", {"val": "v"}).status == 201
+    told = door.get("variables/keys", airflow_api_version="2026-04-06").body
+    assert told == {"key": "keys", "value": "v"}
+    assert door.get("variables/keys")["keys"] == ["keys"]
+    assert door.delete("variables/keys").status == 204
+    assert door.get("variables/keys")["keys"] == []
 
 
 def test_a_run_called_previous(tenant: Tenant) -> None:

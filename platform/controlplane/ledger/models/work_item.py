@@ -17,7 +17,7 @@ class WorkItem(models.Model):
     hand, its waiting tasks may go on), `parse` (bundle version), `build` (runtime), `watch` (run: its
     deadlines are to be computed), `silent` (task instance: its supervisor is to be heard of), `assets`
     (DAG: events of assets were queued for it), `watchers` (nothing: asset watchers may have come or gone),
-    `deadline` (run: some are due), `wake` (trigger: its timer fires, or it timed out), `input` (task
+    `deadline` (run: some are due), `forget` (tenant: values that tasks kept are over), `wake` (trigger: its timer fires, or it timed out), `input` (task
     instance: nobody answered in time)."""
 
     id = models.BigAutoField(primary_key=True)
@@ -34,7 +34,7 @@ class WorkItem(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "kind", "ref"], name="work_item_uk", condition=models.Q(kind="plan")
+                fields=["tenant", "kind", "ref"], name="work_item_uk", condition=models.Q(kind__in=["plan", "forget"])
             ),
             TenantTable(name="work_item_wall", wide=("scheduler",)),
         ]
