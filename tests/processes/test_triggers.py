@@ -98,7 +98,7 @@ def _second_agent(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
     command = Path(f"/proc/{first}/cmdline").read_bytes().decode().split("\0")[:-1]
     with (stack.data / "logs" / "agent-two.log").open("ab") as output:
         process = subprocess.Popen(
-            command, env=environment, cwd=os.readlink(f"/proc/{first}/cwd"), stdout=output, stderr=output
+            command, env=environment, cwd=Path(f"/proc/{first}/cwd").readlink(), stdout=output, stderr=output
         )
     try:
         yield process
