@@ -24,11 +24,17 @@ def json_text(value: Any, *, nul: str | None = None) -> str:
             text.encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise NotStorable(f"a value cannot be stored as JSON: {error}") from error
-    if "\\u0000" in text and _NUL.search(text):
-        if nul is None:
-            raise NotStorable("a value holds a NUL character, which the database cannot store")
+    if nul is None:
+        check_json(text)
+    elif "\\u0000" in text:
         text = _NUL.sub(lambda match: match[1] + nul, text)
     return text
+
+
+def check_json(text: str) -> None:
+    """JSON text that came as such. Raises NotStorable when it holds a NUL character."""
+    if "\\u0000" in text and _NUL.search(text):
+        raise NotStorable("a value holds a NUL character, which the database cannot store")
 
 
 def plain_text(value: Any, *, name: str, longest: int) -> str:

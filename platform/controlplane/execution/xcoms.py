@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from controlplane.execution import large_xcoms
+from controlplane.execution.storable import check_json
 from controlplane.foundation.db import execute
 from domain.ids import uuid7
 from tenants.scope import current_tenant
@@ -54,6 +55,7 @@ def put_xcom(
     nothing is written. Raises MappedLengthTooLarge, XComRunUnknown, XComTooLarge, NotStorable."""
     if mapped_length is not None and mapped_length > settings.MAX_MAP_LENGTH:
         raise MappedLengthTooLarge("pushed value is too large to map as a downstream's dependency")
+    check_json(value)
     stored, kept_as = large_xcoms.place(key=name.key, text=value, tenant_id=UUID(str(current_tenant())))
     rows = execute(
         "execution/sql/put_xcom.sql",
