@@ -74,7 +74,7 @@ def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings
         agent_execution_url=environment.get("AERODROME_AGENT_EXECUTION_URL") or None,
         agent_token_file=path("AERODROME_AGENT_TOKEN_FILE", "secrets", "agent.token"),
         agent_slots=_whole_number(environment, "AERODROME_AGENT_SLOTS", max(4, 2 * (os.cpu_count() or 1))),
-        agent_triggers=_whole_number(environment, "AERODROME_AGENT_TRIGGERS", 1000),
+        agent_triggers=_whole_number(environment, "AERODROME_AGENT_TRIGGERS", 1000, most=10_000),
         agent_dir=path("AERODROME_AGENT_DIR", "agent"),
         web_workers=_whole_number(environment, "AERODROME_WEB_WORKERS", 2),
         log_level=_log_level(environment.get("AERODROME_LOG_LEVEL", "INFO")),
@@ -112,10 +112,10 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _whole_number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _whole_number(environment: Mapping[str, str], name: str, default: int, *, most: int = 1000) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdigit() or not 1 <= int(text) <= 1000:
-        raise SettingWrong(f"{name} must be a whole number from 1 to 1000, not {text!r}")
+    if not text.isdigit() or not 1 <= int(text) <= most:
+        raise SettingWrong(f"{name} must be a whole number from 1 to {most}, not {text!r}")
     return int(text)
 
 

@@ -59,6 +59,9 @@ def test_every_variable_in_the_code_is_in_the_table() -> None:
         ("AERODROME_BIND", "127.0.0.1:99999"),
         ("AERODROME_LOG_LEVEL", "LOUD"),
         ("AERODROME_AGENT_SLOTS", "0"),
+        ("AERODROME_AGENT_SLOTS", "1001"),
+        ("AERODROME_AGENT_TRIGGERS", "0"),
+        ("AERODROME_AGENT_TRIGGERS", "10001"),
         ("AERODROME_WEB_WORKERS", "many"),
         ("AERODROME_DATABASE_URL", "mysql://x/y"),
     ],
@@ -77,6 +80,12 @@ def test_a_part_of_the_database_settings_is_refused() -> None:
         rest = {key: value for key, value in urls.items() if key != name}
         with pytest.raises(SettingWrong, match=f"{name}[, :]"):
             read_settings(environment=rest, checkout=ROOT)
+
+
+def test_an_agent_may_hold_more_triggers_than_tasks(tmp_path: Path) -> None:
+    given = {"AERODROME_AGENT_TRIGGERS": "10000", "AERODROME_AGENT_SLOTS": "1000"}
+    settings = read_settings(environment=given, checkout=tmp_path)
+    assert (settings.agent_triggers, settings.agent_slots) == (10_000, 1000)
 
 
 def test_everything_has_a_default(tmp_path: Path) -> None:
