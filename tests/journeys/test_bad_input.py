@@ -1,6 +1,6 @@
 """Bad input ends in a clear state, with a reason that a person can read; nothing of it is queued for ever.
 
-Everything is asked through public doors: the push's answer, Airflow's API, the log, the portal.
+Everything is asked through public doors: Airflow's API, the log, the portal (which says what the push says).
 """
 
 from __future__ import annotations
@@ -76,17 +76,16 @@ UPSTREAM_FAILED = ["over_none", "over_text", "over_number", "over_not_json", "ov
 @dataclass(frozen=True)
 class Pushed:
     tenant: StackTenant
-    said: list[str]
     values: Run
 
 
 @pytest.fixture(scope="module")
 def pushed(_shared_stack: Stack) -> Pushed:
     tenant = _shared_stack.sign_up()
-    done = tenant.deploy(FILES, *GOOD)
+    tenant.deploy(FILES, *GOOD)
     run = tenant.trigger("bad_values")
     assert tenant.until_over(run, seconds=180) == ["failed"]
-    return Pushed(tenant, done.remote, run)
+    return Pushed(tenant, run)
 
 
 def portal(tenant: StackTenant, path: str) -> Any:
@@ -98,7 +97,8 @@ def test_a_file_that_makes_no_sense_gives_no_dag_and_says_why(pushed: Pushed, na
     assert name not in pushed.tenant.dags()
     errors = {error["filename"]: error["stack_trace"] for error in pushed.tenant.import_errors()}
     assert NO_DAGS[name] in errors[f"dags/{name}.py"]
-    assert any(line.startswith(f"ERROR  dags/{name}.py") for line in pushed.said)
+    told = portal(pushed.tenant, "/bundles")["bundles"][0]["summary"]["errors"]
+    assert [NO_DAGS[name] in each["message"] for each in told if each["path"] == f"dags/{name}.py"] == [True]
 
 
 @pytest.mark.parametrize("name", FAILED)
@@ -125,6 +125,12 @@ def test_what_maps_over_nothing_is_upstream_failed_and_a_dict_is_mapped_over(pus
     pushed.tenant.until_logged("sees ('a', 1)", pushed.values, "over_mapping", map_index=0)
 
 
+def test_a_product_of_too_many_elements_fails_and_its_note_says_why(pushed: Pushed) -> None:
+    [row] = [row for row in pushed.tenant.instances(pushed.values) if row["task_id"] == "product_too_long"]
+    said = "Cannot map: the input has 160000 elements; at most 100000 are possible."
+    assert (row["state"], row["map_index"], row["note"]) == ("failed", -1, said)
+
+
 def test_a_callback_or_a_retry_policy_that_raises_changes_no_state(pushed: Pushed) -> None:
     tenant, run = pushed.tenant, pushed.values
     states = {row["task_id"]: (row["state"], row["try_number"]) for row in tenant.instances(run)}
@@ -147,7 +153,7 @@ def test_a_weight_strategy_that_fails_is_a_finding_and_the_task_runs(pushed: Pus
     run = tenant.trigger("bad_weights")
     assert tenant.until_over(run) == ["success"]
     weights = {row["task_id"]: row["priority_weight"] for row in tenant.instances(run)}
-    assert weights == {"raising": 3, "nonsense": 4}
+    assert weights == {"raising": 3, "nonsense": 4, "good": 41, "named": 41}
     told = [
         each["message"] for each in portal(tenant, "/findings")["findings"] if each["code"] == "AERO-WEIGHT"
     ]

@@ -48,10 +48,15 @@ FILES: dict[str, str] = {
                 return "heavy"
 
 
+        class GoodWeights(PriorityWeightStrategy):
+            def get_weight(self, ti):
+                return 41 - ti.try_number
+
+
         class BadParts(AirflowPlugin):
             name = "bad_parts"
             timetables = [RaisesAtNext, RaisesAtManual, RaisesAtOnce]
-            priority_weight_strategies = [RaisingWeights, NonsenseWeights]
+            priority_weight_strategies = [RaisingWeights, NonsenseWeights, GoodWeights]
     """,
     "plugins/bad_triggers.py": """
         from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -256,7 +261,7 @@ FILES: dict[str, str] = {
     "dags/bad_weights.py": """
         from airflow.sdk import DAG, task
 
-        from bad_parts import NonsenseWeights, RaisingWeights
+        from bad_parts import GoodWeights, NonsenseWeights, RaisingWeights
 
         with DAG("bad_weights", schedule=None):
 
@@ -268,7 +273,15 @@ FILES: dict[str, str] = {
             def nonsense():
                 pass
 
-            raising(), nonsense()
+            @task(weight_rule=GoodWeights())
+            def good():
+                pass
+
+            @task(weight_rule="bad_parts.GoodWeights")
+            def named():
+                pass
+
+            raising(), nonsense(), good(), named()
     """,
     "dags/bad_values.py": """
         from datetime import timedelta
@@ -360,8 +373,8 @@ FILES: dict[str, str] = {
                 return list(range(100_001))
 
             @task
-            def ten_thousand_and_one():
-                return list(range(2000))
+            def four_hundred():
+                return list(range(400))
 
             sees.override(task_id="over_none").expand(value=none())
             sees.override(task_id="over_text").expand(value=text())
@@ -374,6 +387,8 @@ FILES: dict[str, str] = {
             two.partial(b=1).expand_kwargs(duplicate_keys())
             sees.override(task_id="over_too_long").expand(value=too_long())
             sees.override(task_id="over_bad_map").expand(value=ok_list().map(lambda n: 1 / 0))
+            hundreds = four_hundred()
+            two.override(task_id="product_too_long").expand(a=hundreds, b=hundreds)
             not_json_inside(), nan()
 
             Defers(task_id="trigger_raises", trigger=bad_triggers.Raises())

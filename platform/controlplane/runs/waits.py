@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from controlplane.ledger.models.agent import Agent
 from controlplane.ledger.models.backfill import Backfill
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
@@ -41,7 +42,7 @@ def why_not_running(*, row: TaskInstance, now: datetime) -> list[Wait]:
             Wait("Admission", "Nothing is in its way; the scheduler comes to it next.")
         ]
     if row.state == "queued":
-        return [Wait("Worker", f"It is admitted; an agent that serves queue '{row.queue}' takes it next.")]
+        return [Wait("Worker", _queued(row, now))]
     if row.state == "restarting":
         return [Wait("Task Instance Not Running", "It was cleared while it ran; its process is ending.")]
     if row.state == "up_for_retry":
@@ -55,7 +56,7 @@ def why_not_running(*, row: TaskInstance, now: datetime) -> list[Wait]:
     if row.state == "up_for_reschedule":
         return [Wait("Ready To Reschedule", f"The sensor looks again at {_at(row.due_at)}.")]
     if row.state == "deferred":
-        return [_deferred(row)]
+        return [_deferred(row, now)]
     if row.state == "awaiting_input":
         return [_asks(row)]
     return []
@@ -154,14 +155,27 @@ def _pending(row: TaskInstance, readings: list[Reading], known: list[int] | None
     return found
 
 
-def _deferred(row: TaskInstance) -> Wait:
+def _queued(row: TaskInstance, now: datetime) -> str:
+    if Agent.objects.filter(lease_until__gt=now, queues__contains=[row.queue]).exists():
+        return f"It is admitted; an agent that serves queue '{row.queue}' takes it next."
+    return (
+        f"It is admitted, but no agent that serves queue '{row.queue}' lives; the first that comes takes it."
+    )
+
+
+def _deferred(row: TaskInstance, now: datetime) -> Wait:
     trigger = Trigger.objects.filter(id=row.id, epoch=row.epoch).first()
     if trigger is None:
         return Wait("Deferred", "It waits for its trigger.")
     if trigger.wake_at is not None:
         return Wait("Deferred", f"It is deferred until {_at(trigger.wake_at)}.")
     until = f", until {_at(trigger.timeout_at)} at the latest" if trigger.timeout_at else ""
-    return Wait("Deferred", f"It waits for its trigger {trigger.classpath}{until}.")
+    queue = trigger.queue or "default"
+    agents = Agent.objects.filter(lease_until__gt=now)
+    # As they are claimed: an agent that lives takes triggers of the default queue, whatever it serves.
+    is_served = (agents if queue == "default" else agents.filter(queues__contains=[queue])).exists()
+    nobody = "" if is_served else f" No agent that takes triggers of queue '{queue}' lives."
+    return Wait("Deferred", f"It waits for its trigger {trigger.classpath}{until}.{nobody}")
 
 
 def _asks(row: TaskInstance) -> Wait:

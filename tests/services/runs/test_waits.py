@@ -9,6 +9,7 @@ import pytest
 
 from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import execute
+from controlplane.ledger.models.agent import Agent
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.pool import Pool
@@ -60,6 +61,20 @@ def test_from_the_trigger_to_the_end_there_is_an_answer(tenant: Tenant) -> None:
     walk.say(work, "success")
     walk.run_all()
     assert waits(walk, run, "task_0") == waits(walk, run, "task_1") == []
+
+
+def test_without_an_agent_what_was_admitted_says_so(tenant: Tenant) -> None:
+    parsed_dag(tenant, specs.dag("d", [specs.task("one"), specs.task("two")]))
+    walk = walk_for(tenant)
+    run = walk.trigger("d")
+    walk.schedule()
+    walk.say(works(walk)["one"], "deferred", **deferrals.to_own())
+    with tenant_scope(tenant.id):
+        TaskInstance.objects.filter(task_id="two").update(state="queued")
+    Agent.objects.using("scheduler").update(lease_until=utc_now() - timedelta(minutes=5))
+    said = "It is admitted, but no agent that serves queue 'default' lives; the first that comes takes it."
+    assert waits(walk, run, "two") == [("Worker", said)]
+    assert waits(walk, run, "one")[0][1].endswith(". No agent that takes triggers of queue 'default' lives.")
 
 
 def test_a_paused_dag_says_so_and_why(tenant: Tenant) -> None:
@@ -173,6 +188,10 @@ def test_retries_and_sensors_say_when_they_go_on_and_a_policy_why(tenant: Tenant
         (deferrals.until(deferrals.ahead(hours=1)), "It is deferred until 20"),
         (deferrals.to_own(), f"It waits for its trigger {deferrals.OWN}."),
         (deferrals.to_own(trigger_timeout="PT1H"), f"It waits for its trigger {deferrals.OWN}, until 20"),
+        (
+            deferrals.to_own(queue="moon"),
+            f"It waits for its trigger {deferrals.OWN}. No agent that takes triggers of queue 'moon' lives.",
+        ),
     ],
 )
 def test_a_deferred_task_says_until_when(tenant: Tenant, payload: dict[str, Any], said: str) -> None:
