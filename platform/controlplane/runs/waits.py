@@ -6,9 +6,10 @@ one of that meaning. Called by the doors.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import Count, Q
 
 from controlplane.ledger.models.agent import Agent
 from controlplane.ledger.models.backfill import Backfill
@@ -132,27 +133,24 @@ def _upstream(row: TaskInstance) -> str | None:
     pending = _pending(row, [Reading(**each) for each in task.readings], task.known_lengths)
     if not pending:
         return None
-    names = [f"{name} ({count})" if count > 1 else name for name, count in sorted(pending.items())]
+    names = [f"{name} ({count})" if count > 1 else name for name, count in pending.items()]
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return f"{rule}: these have not ended: {', '.join(names[:MOST_NAMES])}{more}"
 
 
-def _pending(row: TaskInstance, readings: list[Reading], known: list[int] | None) -> Counter[str]:
+def _pending(row: TaskInstance, readings: list[Reading], known: list[int] | None) -> dict[str, int]:
     """Task ids above it with how many of the instances that it reads are not over."""
-    spans: dict[int, tuple[int, int] | None] = {}
+    asked = Q(pk__in=[])
     for reading in readings:
         if Role(reading.role) is Role.SKIP:
             continue
+        part = Q(task_index=reading.up)
         within = span(reading=reading, map_index=row.map_index, lengths=row.map_lengths or known or [])
-        spans[reading.up] = None if row.map_index < 0 else within
-    above = TaskInstance.objects.filter(dag_run_id=row.dag_run_id, task_index__in=list(spans))
-    found: Counter[str] = Counter()
-    for task_id, index, map_index, state in above.values_list("task_id", "task_index", "map_index", "state"):
-        within = spans[index]
-        mine = within is None or map_index < 0 or within[0] <= map_index <= within[1]
-        if mine and state not in TERMINAL_TASK:
-            found[task_id] += 1
-    return found
+        if within is not None and row.map_index >= 0:
+            part &= Q(map_index__lt=0) | Q(map_index__range=within)
+        asked |= part
+    open_ones = TaskInstance.objects.filter(asked, dag_run_id=row.dag_run_id).exclude(state__in=TERMINAL_TASK)
+    return dict(open_ones.values_list("task_id").annotate(count=Count("id")).order_by("task_id"))
 
 
 def _queued(row: TaskInstance, now: datetime) -> str:

@@ -232,6 +232,29 @@ def test_a_task_that_reads_its_upstream_names_who_has_not_ended(tenant: Tenant) 
     assert waits(walk, run, "g.b", 1) == [("Trigger Rule", said)]
 
 
+def test_what_reads_all_indices_counts_those_that_have_not_ended(tenant: Tenant) -> None:
+    """Below a branch: the branch's choice is read as well as the ends."""
+    inside = {"group_id": "g", "mapped_group_ids": ["g"]}
+    tasks = [
+        specs.task("choose", "end", can_skip_downstream=True),
+        specs.task("g.a", "end", **inside),
+        specs.task("end", trigger_rule="all_done"),
+    ]
+    groups = [{"group_id": "g", "is_mapped": True, "expand": {"kind": "literal", "length": 3}}]
+    parsed_dag(tenant, specs.dag("d", tasks, groups=groups))
+    walk = walk_for(tenant)
+    run = walk.trigger("d")
+    walk.schedule()
+    said = "Task's trigger rule 'all_done' waits: these have not ended: "
+    assert waits(walk, run, "end") == [("Trigger Rule", f"{said}choose, g.a (3)")]
+    for work in walk.claim():
+        assert work.task is not None
+        if work.task.ti["map_index"] < 1:
+            walk.say(work, "success")
+    walk.schedule()
+    assert waits(walk, run, "end") == [("Trigger Rule", f"{said}g.a (2)")]
+
+
 def test_a_task_of_a_run_that_was_ended_waits_for_nothing_more(tenant: Tenant) -> None:
     parsed_dag(tenant, specs.chain("d", 2))
     walk = walk_for(tenant)
