@@ -178,6 +178,17 @@ def test_an_unknown_message_is_answered_as_airflow_does() -> None:
     assert body is None and error["detail"] == {"status_code": 400, "message": "Unhandled request"}
 
 
+def test_a_number_that_json_does_not_have_is_never_sent() -> None:
+    """Airflow's client raises too; null in its place would be a value that nobody pushed."""
+    client = _Recorded([])
+    for value in ([1.5, float("nan")], float("inf")):
+        message = {"type": "SetXCom", **XCOM, "value": value, "mapped_length": 200}
+        body, error = asyncio.run(answer(Asking(ti_id=TI, client=client, mask=Mask()), message))
+        assert body is None
+        assert "not JSON compliant" in error["detail"]["message"]
+    assert client.sent == []
+
+
 def test_a_server_error_is_an_error_frame() -> None:
     client = _Recorded([[500, {"detail": "broken"}, {}]])
     message = {"type": "GetDagRunState", "dag_id": "d", "run_id": "r"}

@@ -172,3 +172,16 @@ def test_a_task_whose_xcom_is_refused_has_not_succeeded(agent: AgentProcess, gat
     assert state["state"] == "failed"
     assert state["died"]["reason"] == "refused"
     gateway.until_logged(work, "could not be stored")
+    assert gateway.operations(work, "rendered_fields"), "what was said before it is kept"
+
+
+def test_a_task_hears_of_a_refused_xcom_with_what_it_says_next(agent: AgentProcess, gateway, works) -> None:
+    """It was acknowledged before anybody could refuse it: the next push raises, as the first would in Airflow."""
+    gateway.invalid.add("xcom_set")
+    try:
+        work, state = run(gateway, works, "pushes_until_told")
+    finally:
+        gateway.invalid.clear()
+    assert state["state"] == "failed"
+    assert "died" not in state, "it ended by its own exception"
+    gateway.until_logged(work, "told of it")

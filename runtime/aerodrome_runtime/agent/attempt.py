@@ -64,6 +64,8 @@ class Attempt:
         """An ending was reported, and refused: the control plane knows that nobody goes on with this attempt."""
         self._invalid: str | None = None
         """Why the control plane could not take something the task wrote: such a task has not succeeded."""
+        self._invalid_told = False
+        """Whether the task knows: it hears of it once, with what it says next."""
         self._stopped: str | None = None
         self._spare: Spare | None = None
         self._killer: asyncio.Task[None] | None = None
@@ -204,6 +206,10 @@ class Attempt:
         kind = message.get("type", "")
         behind = written_behind(message)
         if behind is not None and self._fenced is None:
+            if self._invalid is not None and not self._invalid_told:
+                self._invalid_told = True
+                self._respond(number, error=api_error(status=422, message=self._invalid))
+                return
             try:
                 operation = behind(message)
             except KeyError as error:
@@ -236,6 +242,7 @@ class Attempt:
             return
         refused = await self._flush()
         if refused is not None:
+            self._invalid_told = True
             self._respond(number, error=refused)
             return
         body, error = await answer(self._asking, message)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Variable, task
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 print("printed while the file loads")
 
@@ -18,6 +19,16 @@ with DAG("tried", schedule=None):
     @task
     def noop():
         return 1
+
+    @task
+    def pushes_until_told(ti=None):
+        try:
+            for number in range(600):
+                ti.xcom_push(str(number), number)
+                time.sleep(0.1)
+        except AirflowRuntimeError:
+            print("told of it")
+            raise
 
     @task
     def produce():
@@ -152,6 +163,6 @@ with DAG("tried", schedule=None):
     for each in (
         renders_again, fails, chooses_to_fail, chooses_to_wait, kills_itself, exits_hard, segfaults,
         eats_memory, times_out, sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around,
-        reads_a_variable, reads_a_missing_variable, tells_a_secret, floods,
+        reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told,
     ):  # fmt: skip
         each()

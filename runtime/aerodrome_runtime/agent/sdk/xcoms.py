@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+import msgspec
 
 from aerodrome_runtime.agent.sdk.answers import Body, not_there, result
 from aerodrome_runtime.agent.sdk.client import ApiRefused
@@ -37,7 +40,11 @@ async def set_xcom(asking: Asking, message: dict[str, Any]) -> Body:
     }
     if message.get("dag_result"):
         params["dag_result"] = True
-    await asking.client.post(_path(message), message.get("value"), params)
+    # JSON as Airflow's client makes it: no NaN, which would silently become null.
+    value = message.get("value")
+    if value is not None:
+        value = msgspec.Raw(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+    await asking.client.post(_path(message), value, params)
     return None
 
 
