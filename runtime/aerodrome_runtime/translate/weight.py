@@ -4,6 +4,7 @@ no state. Airflow asks when it creates a task instance; what is known of one the
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from taskwire.parsing import Finding
@@ -34,10 +35,28 @@ def weight_rule(*, value: Any, path_of: Any) -> str:
         name = str(getattr(value, "value", value))
         if name in _BUILT_IN.values():
             return name
-        from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy
-
-        return _built_in(validate_and_load_priority_weight_strategy(name)) or name
+        return _built_in(_named(name)) or name
     return _built_in(value) or str(path_of(type(value)))
+
+
+def _named(name: str) -> Any:
+    """The strategy of this name: registered by a plugin, or where the name says that it is. Raises ValueError."""
+    from airflow.task.priority_strategy import (
+        PriorityWeightStrategy,
+        validate_and_load_priority_weight_strategy,
+    )
+
+    try:
+        return validate_and_load_priority_weight_strategy(name)
+    except ValueError:
+        module, _, attribute = name.rpartition(".")
+        try:
+            found = getattr(import_module(module), attribute, None)
+        except (ImportError, ValueError):
+            found = None
+        if isinstance(found, type) and issubclass(found, PriorityWeightStrategy):
+            return found()
+        raise
 
 
 def _built_in(strategy: Any) -> str | None:
@@ -78,12 +97,9 @@ def weight_findings(*, dags: dict[str, Any], filelocs: dict[str, str]) -> list[F
 def _ask(source: Any) -> int | None:
     rule = source.weight_rule
     if isinstance(rule, str):
-        # Built in, or a class that a plugin registers under this path.
-        from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy
-
         if getattr(rule, "value", rule) in _BUILT_IN.values():
             return None
-        rule = validate_and_load_priority_weight_strategy(rule)
+        rule = _named(rule)
     if _built_in(rule) is not None:
         return None
     return int(rule.get_weight(NewInstance(source)))

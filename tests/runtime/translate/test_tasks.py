@@ -52,6 +52,10 @@ def only(runtime: AirflowRuntime, bundle: Path, statement: str) -> TaskSpec:
         ("weight_rule=Strategy()", {"weight_rule": "file.Strategy", "own_weight": 5}),
         ("weight_rule='absolute'", {"weight_rule": "absolute", "own_weight": None}),
         (
+            "weight_rule='airflow.example_dags.plugins.decreasing_priority_weight_strategy.DecreasingPriorityStrategy'",
+            {"own_weight": 4},
+        ),
+        (
             "weight_rule='airflow.task.priority_strategy._UpstreamPriorityWeightStrategy'",
             {"weight_rule": "upstream", "own_weight": None},
         ),
@@ -103,13 +107,14 @@ def test_a_strategy_that_fails_is_told_and_stops_no_dag(runtime: AirflowRuntime,
     assert [each.dag_id for each in told.dags] == ["d"]
 
 
+@pytest.mark.parametrize("name", ["nowhere.Nobody", "json.Nobody", "json.JSONDecoder", "nobody"])
 def test_a_strategy_that_nobody_knows_is_an_error_as_in_airflow(
-    runtime: AirflowRuntime, tmp_path: Path
+    runtime: AirflowRuntime, tmp_path: Path, name: str
 ) -> None:
-    statement = "BashOperator(task_id='t', bash_command='true', weight_rule='nowhere.Nobody')"
+    statement = f"BashOperator(task_id='t', bash_command='true', weight_rule={name!r})"
     told = runtime.parse_text(bundle=tmp_path, text=FILE.format(statement=statement))
     (failure,) = told.failures
-    assert "Unknown priority strategy nowhere.Nobody" in failure.message
+    assert f"Unknown priority strategy {name}" in failure.message
     assert (told.dags, [each.code for each in told.findings]) == ([], [])
 
 
