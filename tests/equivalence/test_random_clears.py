@@ -40,18 +40,27 @@ class ByHand(Reference):
         for key in keys:
             self.states[key] = None
 
-    def mark(self, task_id: str, state: str) -> None:
-        changed = [k for k, was in self.states.items() if k[0] == task_id and was != state]
+    def marked(self, task_id: str, state: str, *, upstream: bool, downstream: bool) -> list[Key]:
+        """What a mark changes: the task, all above it, and all below it but teardowns."""
+        relatives = Relatives(self.spec)
+        names = {task_id}
+        if upstream:
+            names |= relatives.above(task_id)
+        if downstream:
+            names |= {one for one in relatives.below(task_id) if not self.tasks[one].is_teardown}
+        return [k for k, was in self.states.items() if k[0] in names and was != state]
+
+    def mark(self, task_id: str, state: str, changed: list[Key]) -> None:
         self.states |= dict.fromkeys(changed, state)
         again = Relatives(self.spec).subset([task_id], downstream=True) - {task_id}
         self.clear(
             [k for k, s in self.states.items() if k[0] in again and s in ("failed", "upstream_failed")]
         )
 
-    def _activate(self, key: Key) -> None:
+    def begin(self, key: Key) -> None:
+        """What its last try pushed is gone when the next one begins, not before: others may still read it."""
         self.returned.pop(key, None)
         self.left.pop(key, None)
-        super()._activate(key)
 
 
 def _length(key: Key) -> int:
@@ -64,7 +73,8 @@ def _work(walk: Walk, reference: ByHand, running: dict[Key, Workload], random: R
     for key in random.sample(sorted(running), random.randint(1, len(running))):
         state, skipped = _outcome(reference, key, random)
         value = {"key": "return_value", "value": [0] * _length(key), "mapped_length": _length(key)}
-        before = [Operation(kind="xcom_set", body=value)]
+        # As in Airflow, what an attempt returns is pushed when it has not failed.
+        before = [Operation(kind="xcom_set", body=value)] if state == "success" else []
         if skipped:
             left = {"key": "skipmixin_key", "value": {"skipped": skipped}}
             before.append(Operation(kind="xcom_set", body=left))
@@ -91,11 +101,12 @@ def _change(walk: Walk, run: Any, reference: ByHand, running: dict[Key, Workload
             random.choice(sorted(reference.tasks)),
             random.choice(["success", "failed", "skipped"]),
         )
-        keys = [k for k, was in reference.states.items() if k[0] == task_id and was != state]
+        far = {"upstream": random.random() < 0.3, "downstream": random.random() < 0.3}
+        keys = reference.marked(task_id, state, **far)
         with tenant_scope(walk.tenant.id):
             spec = newest_spec("random")
-            mark_tasks(spec=spec, run=run, tasks=[task_id], state=state, by="me", now=utc_now())
-        reference.mark(task_id, state)
+            mark_tasks(spec=spec, run=run, tasks=[task_id], state=state, by="me", now=utc_now(), **far)
+        reference.mark(task_id, state, keys)
     else:
         keys = random.sample(sorted(reference.states), random.randint(1, len(reference.states)))
         scope = Scope(dag_id="random", run_id=run.run_id, tasks=keys)
@@ -130,7 +141,10 @@ def test_the_ledger_and_the_rules_agree_about_runs_changed_by_hand(database: Non
     running: dict[Key, Workload] = {}
     changes = 3
     while True:
-        running |= {_key(work): work for work in walk.claim()}
+        claimed = {_key(work): work for work in walk.claim()}
+        for key in claimed:
+            reference.begin(key)
+        running |= claimed
         if changes and (not running or shape.random.random() < 0.3):
             changes -= 1
             _change(walk, run, reference, running, shape.random)

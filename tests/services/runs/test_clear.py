@@ -14,10 +14,11 @@ from controlplane.ledger.models.workload import Workload
 from controlplane.runs.choose import FAILED, Scope
 from controlplane.runs.clear import TaskRunning, clear_chosen, clear_run, clear_scope
 from taskwire.agent import Operation, Report
+from taskwire.workload import Workload as Order
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import invariants, specs
-from tests.support.hands import clear, finish, tries
+from tests.support.hands import clear, finish, mark, tries
 from tests.support.scene import Scene, scene
 
 pytestmark = pytest.mark.django_db
@@ -200,6 +201,54 @@ def test_an_index_of_a_mapped_task(tenant: Tenant) -> None:
     finish(it)
     assert [it.row("many", n).try_number for n in range(3)] == [1, 2, 1]
     assert it.row("after").try_number == 2
+
+
+def _fan_in(tenant: Tenant) -> Scene:
+    return scene(
+        tenant,
+        specs.task("source", "many"),
+        specs.task("many", "after", is_mapped=True, expand={"kind": "xcom", "task_id": "source"}),
+        specs.task("after"),
+    )
+
+
+def _returns_three(it: Scene, work: Order) -> None:
+    value = {"key": "return_value", "value": [1, 2, 3], "mapped_length": 3}
+    it.walk.say(work, "success", Operation(kind="xcom_set", body=value))
+    it.walk.schedule()
+
+
+def test_what_expanded_while_it_was_over_is_waited_for(tenant: Tenant) -> None:
+    """A mapped task tells what waits below how many it has become; what was over then counts when it is cleared."""
+    it = _fan_in(tenant)
+    mark(it, "success", "after")
+    it.walk.schedule()
+    [source] = it.walk.claim()
+    _returns_three(it, source)
+    first, second, third = it.walk.claim()
+    it.walk.say(first, "success")
+    it.walk.say(second, "success")
+    clear(it, "after")
+    it.walk.schedule()
+    assert (it.states()["after"], it.row("after").upstream_total) == (None, 3)
+    it.walk.say(third, "success")
+    it.walk.schedule()
+    assert it.states()["after"] == "queued"
+
+
+def test_what_expanded_while_it_was_being_stopped_is_waited_for(tenant: Tenant) -> None:
+    it = _fan_in(tenant)
+    mark(it, "success", "many")
+    it.walk.schedule()
+    works = {str(work.task.ti["task_id"]): work for work in it.walk.claim() if work.task}
+    clear(it, "many", "after")
+    _returns_three(it, works["source"])
+    assert it.states()["after"] == "restarting"
+    it.walk.say(works["after"], "failed")
+    it.walk.schedule()
+    assert (it.states()["after"], it.row("after").upstream_total) == (None, 3)
+    finish(it)
+    assert it.run_row().state == "success"
 
 
 def test_dates_choose_runs(tenant: Tenant) -> None:

@@ -1,12 +1,14 @@
 -- Purpose: task instances begin anew: what they were is kept as a try, and nothing of that attempt counts any more
 -- (epoch). One that runs is `restarting` until its process has ended; the agent is told to stop it.
--- Before: exclude_rounds.sql, lock_chosen_runs.sql, lock_unclaimed.sql, lock_attempts.sql. After: recount_runs.sql. Locks: workloads of the instances that run. Index: primary key; workload_uk; work_item_tenant.
--- Bound: the ids given, one statement per table however many. Rows out: (id, state). One that restarts already is
+-- How many are above each is counted anew: what expanded while it was over has told it nothing (expand_tasks.sql).
+-- Before: exclude_rounds.sql, lock_chosen_runs.sql, lock_unclaimed.sql, lock_attempts.sql. After: recount_runs.sql. Locks: workloads of the instances that run. Index: primary key; task_instance_place; workload_uk;
+-- work_item_tenant.
+-- Bound: the ids given and the instances of their runs, one statement per table however many. Rows out: (id, state). One that restarts already is
 -- left to it.
 WITH target AS MATERIALIZED (
   SELECT ti.id, ti.state AS was, ti.epoch, ti.try_number, ti.ran_version_id, t.task_id IS NOT NULL AS known,
     t.max_tries, t.pool, t.pool_slots, t.queue, t.executor, t.priority_weight, t.operator, t.trigger_rule,
-    r.bundle_version_id
+    t.task_id IS NOT NULL AND t.readings IS NULL AS counts, ti.dag_run_id, ti.task_index, r.bundle_version_id
   FROM unnest(%(ids)s::uuid[]) AS i(id)
   JOIN task_instance ti ON ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
   JOIN dag_run r ON r.id = ti.dag_run_id AND r.tenant_id = ti.tenant_id
@@ -15,6 +17,22 @@ WITH target AS MATERIALIZED (
     WHERE d.tenant_id = ti.tenant_id AND d.dag_version_id = ti.dag_version_id
       AND d.task_index = ti.task_index OFFSET 0) t ON true
   WHERE ti.state IS DISTINCT FROM 'restarting'
+), there AS MATERIALIZED (
+  SELECT ti.dag_run_id, ti.dag_version_id, ti.task_index, count(*)::int AS n
+  FROM (SELECT DISTINCT dag_run_id FROM target) one
+  JOIN task_instance ti ON ti.tenant_id = (SELECT app.tenant()) AND ti.dag_run_id = one.dag_run_id
+  WHERE ti.task_index >= 0
+  GROUP BY ti.dag_run_id, ti.dag_version_id, ti.task_index
+), totals AS MATERIALIZED (
+  SELECT there.dag_run_id, b.task_index, sum(there.n)::int AS total,
+    coalesce(sum(there.n) FILTER (WHERE t.is_setup), 0)::int AS setups
+  FROM there
+  CROSS JOIN LATERAL (
+    SELECT counts_into, is_setup FROM dag_task d
+    WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_version_id = there.dag_version_id
+      AND d.task_index = there.task_index OFFSET 0) t
+  CROSS JOIN LATERAL unnest(t.counts_into) AS b(task_index)
+  GROUP BY there.dag_run_id, b.task_index
 ), tries AS (
   INSERT INTO task_try (id, tenant_id, task_instance_id, try_number, epoch, state, scheduled_at, queued_at,
     start_date, end_date, hostname, unixname, pid, dag_version_id, bundle_version_id, died)
@@ -45,11 +63,15 @@ WITH target AS MATERIALIZED (
       priority_weight = coalesce(target.priority_weight, ti.priority_weight),
       operator = coalesce(target.operator, ti.operator),
       trigger_rule = coalesce(target.trigger_rule, ti.trigger_rule),
+      upstream_total = CASE WHEN target.counts THEN coalesce(totals.total, 0) ELSE ti.upstream_total END,
+      upstream_setup_total = CASE WHEN target.counts THEN coalesce(totals.setups, 0) ELSE ti.upstream_setup_total END,
       upstream_success = 0, upstream_failed = 0, upstream_upstream_failed = 0, upstream_skipped = 0,
       upstream_removed = 0, upstream_setup_success = 0, upstream_setup_skipped = 0,
       held_reason = NULL, past_run_id = NULL, due_at = NULL, next_method = NULL, next_kwargs = NULL,
       reschedules = 0, first_rescheduled_at = NULL, died = NULL, ran_version_id = NULL, ran_bundle_id = NULL
-  FROM target WHERE ti.id = target.id AND ti.epoch = target.epoch AND ti.tenant_id = (SELECT app.tenant())
+  FROM target
+  LEFT JOIN totals ON totals.dag_run_id = target.dag_run_id AND totals.task_index = target.task_index
+  WHERE ti.id = target.id AND ti.epoch = target.epoch AND ti.tenant_id = (SELECT app.tenant())
     AND ti.state IS NOT DISTINCT FROM target.was
   RETURNING ti.id, ti.state
 ), dropped AS (
