@@ -78,7 +78,11 @@ class Query:
     def date(self, name: str) -> date | None:
         """A calendar day; the first and the last there are count as near ones, whose midnights exist everywhere."""
         given = self._one(name, _DAY)
-        return None if given is None else max(min(given, date.max - timedelta(days=2)), date.min + timedelta(days=2))
+        return (
+            None
+            if given is None
+            else max(min(given, date.max - timedelta(days=2)), date.min + timedelta(days=2))
+        )
 
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """One of a fixed set of words."""

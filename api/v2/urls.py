@@ -99,9 +99,7 @@ urlpatterns = [
     path("api/v2/assets/<signed:asset_id>/materialize", by_method(POST=assets.materialize_asset)),
     path(
         "api/v2/assets/<signed:asset_id>/queuedEvents",
-        by_method(
-            GET=queued_events.get_asset_queued_events, DELETE=queued_events.delete_asset_queued_events
-        ),
+        by_method(GET=queued_events.get_asset_queued_events, DELETE=queued_events.delete_asset_queued_events),
     ),
     path(
         "api/v2/dags/<str:dag_id>/assets/queuedEvents",

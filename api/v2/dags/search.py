@@ -81,9 +81,7 @@ def _by_bundle(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:
 
 def _by_timetable(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:
     newest = DagVersion.objects.filter(id=OuterRef("current_version_id"))
-    waiting = AssetReference.objects.filter(
-        dag_row_id=OuterRef("id"), kind="schedule", asset__isnull=False
-    )
+    waiting = AssetReference.objects.filter(dag_row_id=OuterRef("id"), kind="schedule", asset__isnull=False)
     if types := query.texts("timetable_type"):
         kinds = [kind for kind, name in TIMETABLES.items() if name in types]
         rows = rows.filter(Exists(newest.filter(spec__timetable__kind__in=kinds)))

@@ -35,7 +35,9 @@ def callback_log_key(
 ) -> str:
     """Of one claim of it, beside the tasks of its run: no task's piece begins with a tilde."""
     names = (_piece(name) for name in (dag_id, run_id))
-    return "/".join([str(UUID(str(tenant_id))), *names, f"~callback~{callback_id}", "-1", f"{int(claim)}.log"])
+    return "/".join(
+        [str(UUID(str(tenant_id))), *names, f"~callback~{callback_id}", "-1", f"{int(claim)}.log"]
+    )
 
 
 def append(*, key: str, offset: int, data: bytes) -> int:

@@ -72,7 +72,9 @@ def list_keys(*, prefix: str = "", limit: int, offset: int = 0) -> Keys:
 
 
 def _place(row_id: UUID, using: str = "default") -> Place:
-    return Place(tenant_id=UUID(current_tenant(using=using)), table="variable", column="sealed", row_id=row_id)
+    return Place(
+        tenant_id=UUID(current_tenant(using=using)), table="variable", column="sealed", row_id=row_id
+    )
 
 
 def _open(*, row_id: UUID, sealed: bytes, using: str = "default") -> str:
