@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 _ARCHITECTURE = "tests/architecture"
+_PROCESSES = ("tests/compat", "tests/journeys", "tests/processes", "tests/runtime")
+"""Tests that mostly wait for processes of their own: they run beside the others, with servers of their own."""
+_COUNT = re.compile(r"(\d+) (failed|passed|skipped|deselected|xfailed|xpassed|warnings?|errors?)\b")
 
 
 class RuntimeNotBuilt(Exception):
@@ -35,12 +41,64 @@ def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
         "types": [str(programs / "mypy")],
         "import contracts": [str(programs / "lint-imports")],
         "architecture": [sys.executable, "-m", "pytest", "-q", _ARCHITECTURE],
-        "tests": [*pytest, f"--ignore={_ARCHITECTURE}"],
     }
     failed = [name for name, command in steps.items() if _run(name, command, checkout, **runtime) != 0]
+    if arguments.all:  # the heavy ones want the machine for themselves
+        steps = {"tests": [*pytest, f"--ignore={_ARCHITECTURE}"]}
+        failed += [name for name, command in steps.items() if _run(name, command, checkout, **runtime) != 0]
+    elif not _run_beside(pytest, checkout, **runtime):
+        failed.append("tests")
     if failed:
         print(f"\naerodrome test: failed: {', '.join(failed)}", flush=True)
     return 1 if failed else 0
+
+
+def _run_beside(pytest: list[str], checkout: Path, **variables: str) -> bool:
+    """The tests in two processes side by side: what the second one says comes after the first has ended, then the
+    sum of both. Whether all passed."""
+    started = time.monotonic()
+    others = [*pytest, *(f"--ignore={folder}" for folder in (_ARCHITECTURE, *_PROCESSES))]
+    environment = _environment(checkout) | variables
+    with tempfile.TemporaryFile("w+") as first, tempfile.TemporaryFile("w+") as second:
+        print(
+            f"\n=== tests: {' '.join(others[1:])}\n    beside: {' '.join([*pytest[1:], *_PROCESSES])}",
+            flush=True,
+        )
+        beside = subprocess.Popen(
+            [*pytest, *_PROCESSES], cwd=checkout, env=environment, stdout=second, stderr=subprocess.STDOUT
+        )
+        try:
+            with subprocess.Popen(
+                others,
+                cwd=checkout,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            ) as live:
+                for line in live.stdout or ():
+                    print(line, end="", flush=True)
+                    first.write(line)
+            ended = beside.wait()
+        finally:
+            beside.kill()
+            beside.wait()
+        texts = []
+        for file in (first, second):
+            file.seek(0)
+            texts.append(file.read())
+    print(texts[1], flush=True)
+    print(f"==== {_sum(texts)} in {time.monotonic() - started:.2f}s ====", flush=True)
+    return live.returncode == 0 and ended == 0
+
+
+def _sum(texts: list[str]) -> str:
+    """The counts of pytest's closing lines, added up."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        closing = text.rstrip().splitlines()[-1:] or [""]
+        counts.update({what: int(number) for number, what in _COUNT.findall(closing[0])})
+    return ", ".join(f"{number} {what}" for what, number in counts.items()) or "no test ran"
 
 
 def _test_runtime(checkout: Path) -> dict[str, str]:
