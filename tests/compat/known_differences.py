@@ -17,10 +17,6 @@ KNOWN: dict[tuple[str, str], dict[str, str]] = {
         "tasks.describe_dag_folder": _FOLDER,
         "tasks.show_dag_folder": _FOLDER,
     },
-    ("features", "feature_xcom_not_json"): {
-        "tasks.infinite.rendered": "what was rendered is told together with the value that cannot be stored, and is "
-        "refused with it"
-    },
 }
 """(corpus, DAG id) -> place (as `observing.differences` names it, or the start of one) -> reason."""
 
