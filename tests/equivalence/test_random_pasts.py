@@ -1,6 +1,7 @@
 """Random DAGs whose tasks depend on their past, several runs at once: the ledger and the rules agree at every step.
 
-Everything of `test_random_dags` is drawn too: mapped groups, setups and teardowns, branches, retries, all rules.
+Everything of `test_random_dags` is drawn too: mapped groups, setups and teardowns, branches, retries, all rules; and sensors
+that are rescheduled.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from controlplane.foundation.clock import utc_now
 from domain.past import PastRun, is_past_met, past_rule
 from domain.trigger_rules import Decision
 from taskwire.agent import Operation, Report
@@ -28,8 +30,8 @@ pytestmark = pytest.mark.django_db
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 RUNS = 3
-SEEN = {"waited": 0, "went": 0}
-"""How often a task had to wait for its past, and how often a task that asks could go: both must have happened."""
+SEEN = {"waited": 0, "went": 0, "rescheduled": 0}
+"""How often a task had to wait for its past, how often one that asks could go, and how often one was rescheduled."""
 
 
 class OneOfMany(Reference):
@@ -44,6 +46,11 @@ class OneOfMany(Reference):
         for (task_id, _), state in self.states.items():
             states.setdefault(task_id, []).append(state)
         return PastRun(logical_date=self.date, run_type="manual", states=states)
+
+    def settle(self) -> None:
+        """A sensor that was rescheduled goes on in the same try."""
+        self.states |= {key: "active" for key, state in self.states.items() if state == "up_for_reschedule"}
+        super().settle()
 
     def _decide(self, key: Key) -> Decision:
         decision = super()._decide(key)
@@ -82,9 +89,15 @@ def _step(
         state, skipped = _outcome(references[run], key, random)
         if state == "failed" and random.random() < 0.7:
             state = "success"  # else most later runs would only wait
+        if random.random() < 0.15:
+            state, skipped = "up_for_reschedule", []
         work, length = running.pop(place), random.randint(0, 3)
         value = {"key": "return_value", "value": [0] * length, "mapped_length": length}
-        operations = [Operation(kind="xcom_set", body=value), Operation(kind="state", body={"state": state})]
+        ended = {"state": state, "reschedule_date": utc_now().isoformat()}
+        operations = [Operation(kind="xcom_set", body=value), Operation(kind="state", body=ended)]
+        if state == "up_for_reschedule":
+            del operations[0]
+            SEEN["rescheduled"] += 1
         if skipped:
             left = {"key": "skipmixin_key", "value": {"skipped": skipped}}
             operations.insert(0, Operation(kind="xcom_set", body=left))
