@@ -50,7 +50,11 @@ class Child:
         requests, theirs = socket.socketpair()
         pipes = {name: os.pipe2(os.O_CLOEXEC) for name in ("logs", "stdout", "stderr")}
         self.channel = FrameChannel(
-            loop=self._loop, sock=requests, on_request=self._request, on_closed=lambda: None
+            loop=self._loop,
+            sock=requests,
+            on_request=self._request,
+            on_closed=lambda: None,
+            on_refused=lambda why: self._on_line("stderr", why.encode()),
         )
         self.pipes = {
             name: LinePipe(

@@ -19,7 +19,8 @@ MOST_BYTES = 256 * 1024 * 1024
 
 
 class FrameChannel:
-    """Reads requests, writes responses. `on_request(id, body)`; `on_closed()` once, at the end."""
+    """Reads requests, writes responses. `on_request(id, body)`; `on_closed()` once, at the end; `on_refused(why)`
+    before it when a request is too long."""
 
     def __init__(
         self,
@@ -28,11 +29,13 @@ class FrameChannel:
         sock: socket.socket,
         on_request: Callable[[int, dict[str, Any]], None],
         on_closed: Callable[[], None],
+        on_refused: Callable[[str], None] = lambda why: None,
     ) -> None:
         self._loop = loop
         self._sock = sock
         self._on_request = on_request
         self._on_closed = on_closed
+        self._on_refused = on_refused
         self._received = bytearray()
         self._unsent = bytearray()
         self._closed = False
@@ -102,6 +105,10 @@ class FrameChannel:
         while len(received) >= 4:
             length = int.from_bytes(received[:4], "big")
             if length > MOST_BYTES:
+                self._on_refused(
+                    f"The task said {length} bytes at once, and at most {MOST_BYTES} are taken. Of an XCom: write the "
+                    "data to object storage or a table, and push where it is"
+                )
                 self.close()
                 return
             if len(received) < 4 + length:
