@@ -64,6 +64,8 @@ waiting("for_the_dag")
 waiting("for_a_task", external_task_id="maybe", mode="reschedule")
 waiting("for_a_group", external_task_group_id="group", failed_states=["failed"])
 waiting("deferred", external_task_id="maybe", deferrable=True, failed_states=["failed"])
+waiting("group_deferred", external_task_group_id="group", deferrable=True)
+waiting("group_by_turns", external_task_group_id="group", mode="reschedule")
 waiting("fails_with_it", external_task_id="maybe", failed_states=["failed"])
 waiting("skips_with_it", external_task_id="maybe", skipped_states=["failed"])
 waiting("an_hour_before", external_task_id="maybe", execution_delta=timedelta(hours=1))
@@ -122,16 +124,18 @@ def test_a_name_that_is_taken_fails_skips_or_begins_anew(stack: Stack, tenant: S
 
 def test_sensors_wait_for_a_dag_a_task_a_group(stack: Stack, tenant: StackTenant) -> None:
     tenant.deploy({"dags/waits.py": WAITS}, "upstream", "for_the_dag", "an_hour_before", "for_nobody")
-    names = ["for_the_dag", "for_a_task", "for_a_group", "deferred"]
+    names = ["for_the_dag", "for_a_task", "for_a_group", "deferred", "group_deferred", "group_by_turns"]
     waiting = [run_at(tenant, name, NOON) for name in names]
     later = run_at(tenant, "an_hour_before", NOON.replace(hour=13))
     nobody = run_at(tenant, "for_nobody", NOON)
     tenant.until_state(waiting[1], "s", "up_for_reschedule")
     tenant.until_state(waiting[3], "s", "deferred")
+    tenant.until_state(waiting[4], "s", "deferred")
+    tenant.until_state(waiting[5], "s", "up_for_reschedule")
     assert tenant.until_over(nobody) == ["failed"]
     assert {tenant.run(run)["state"] for run in waiting} == {"running"}
     assert tenant.until_over(run_at(tenant, "upstream", NOON)) == ["success"]
-    assert tenant.until_over(*waiting, later, seconds=150) == ["success"] * 5
+    assert tenant.until_over(*waiting, later, seconds=150) == ["success"] * 7
 
 
 def test_sensors_fail_or_skip_with_what_they_wait_for(stack: Stack, tenant: StackTenant) -> None:
