@@ -14,6 +14,7 @@ from aerodrome_runtime.agent.operations import state_operation
 from aerodrome_runtime.agent.outcome import Ending, conclude
 from aerodrome_runtime.agent.spool import Spool
 from aerodrome_runtime.agent.unpack import BundleHostile, unpack
+from aerodrome_runtime.agent.watching import LATEST_SECONDS, REPEAT_SECONDS, Patience
 from taskwire.agent import Operation, Report
 
 
@@ -160,3 +161,23 @@ def test_a_missing_setting_is_named(tmp_path: Path, missing: str) -> None:
     del environment[missing]
     with pytest.raises(BadConfiguration, match=missing):
         read_settings(environment)
+
+
+def test_a_watcher_that_only_fails_begins_again_later_and_later() -> None:
+    patience = Patience()
+    assert [patience.ended() for _ in range(8)] == [1, 2, 4, 8, 16, 32, LATEST_SECONDS, LATEST_SECONDS]
+    patience.fired()
+    assert [patience.ended() for _ in range(3)] == [1, 2, 4], "an event makes up for all failures"
+
+
+def test_a_watchers_failure_is_told_when_it_is_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("aerodrome_runtime.agent.watching.time.monotonic", lambda: clock[0])
+    patience = Patience()
+    assert patience.shall_tell("no mailbox")
+    assert not patience.shall_tell("no network")
+    clock[0] += LATEST_SECONDS
+    assert not patience.shall_tell("no mailbox")
+    assert patience.shall_tell("no network")
+    clock[0] += REPEAT_SECONDS
+    assert patience.shall_tell("no network")
