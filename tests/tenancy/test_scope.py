@@ -165,6 +165,8 @@ def _listen(deed: object) -> list[tuple[str, str]]:
     with listening("work", "workload", "bundle", "rescue") as link:
         deed()  # type: ignore[operator]
         with link.cursor() as cursor:
-            cursor.execute("SELECT 1")  # what was notified before is told with the answer, however busy the server
+            cursor.execute(
+                "SELECT 1"
+            )  # what was notified before is told with the answer, however busy the server
         link.poll()
         return [(notice.channel, notice.payload) for notice in link.notifies]

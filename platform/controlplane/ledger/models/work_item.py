@@ -17,8 +17,8 @@ class WorkItem(models.Model):
     hand, its waiting tasks may go on), `parse` (bundle version), `build` (runtime), `watch` (run: its
     deadlines are to be computed), `silent` (task instance: its supervisor is to be heard of), `assets`
     (DAG: events of assets were queued for it), `watchers` (nothing: asset watchers may have come or gone),
-    `deadline` (run: some are due), `forget` (tenant: values that tasks kept are over), `wake` (trigger: its timer fires, or it timed out), `input` (task
-    instance: nobody answered in time)."""
+    `deadline` (run: some are due), `forget` (tenant: values that tasks kept are over), `wake` (trigger: its
+    timer fires, or it timed out), `input` (task instance: nobody answered in time)."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False, related_name="+")
@@ -34,7 +34,9 @@ class WorkItem(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "kind", "ref"], name="work_item_uk", condition=models.Q(kind__in=["plan", "forget"])
+                fields=["tenant", "kind", "ref"],
+                name="work_item_uk",
+                condition=models.Q(kind__in=["plan", "forget"]),
             ),
             TenantTable(name="work_item_wall", wide=("scheduler",)),
         ]
