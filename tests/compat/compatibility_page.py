@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
-from tests.compat.corpora import HERE, random_cases, stored_answers
+from tests.compat.corpora import HERE, NOT_IMPORTED, random_cases, stored_answers
 from tests.compat.known_differences import KNOWN, RACES
 from tests.compat.proofs import PROOFS
 
@@ -18,9 +19,9 @@ _HEAD = """\
 # Compared with Airflow 3.3.2, feature by feature
 
 Made by `python -m tests.compat.compatibility_page`. Each DAG below ran on Airflow 3.3.2 (scheduler, LocalExecutor, triggerer,
-Postgres) and runs here on every change: run state, state and tries of each task instance, rendered fields, XComs and map
-labels are compared. Airflow's answers are stored in `tests/fixtures/compat`; `tests/compat/ask_airflow.py` asks it anew. What
-two runs on Airflow tell differently is not compared.
+Postgres) and runs here on every change: run state, state and tries of each task instance, rendered fields, XComs, map
+labels and asset events are compared. Airflow's answers are stored in `tests/fixtures/compat`; `tests/compat/ask_airflow.py`
+asks it anew. What two runs on Airflow tell differently is not compared.
 """
 
 
@@ -39,7 +40,7 @@ def page() -> str:
         )
     lines += [
         "",
-        "## Airflow's own examples, and random DAGs",
+        "## Airflow's own examples, the seeds, and random DAGs",
         "",
         "| corpus | DAGs compared | differences |",
         "|---|--:|---|",
@@ -47,15 +48,22 @@ def page() -> str:
     for name, title in (
         ("examples", "`airflow.example_dags`"),
         ("standard", "the standard provider's examples"),
+        (
+            "seeds",
+            "the seed documents' DAGs, here as they stand, there with `schedule` for `schedule_interval`",
+        ),
     ):
         known = stored_answers(name)
         ids = sorted(dag_id for dag_id in known if "unfinished" not in known[dag_id])
-        left = sorted(set(known) - set(ids))
-        more = (
-            f"; not compared, for they did not end on Airflow in four minutes: {_names(left)}" if left else ""
-        )
+        more = ""
+        for reason, left in _left(known).items():
+            more += f"; not compared, for {reason}: {_names(left)}"
         lines.append(f"| {title} | {len(ids)} | {_told(name, ids)}{more} |")
-    drawn = [dag_id for dag_id in stored_answers("random") if dag_id in random_cases()]
+    drawn = [
+        dag_id
+        for dag_id, answer in stored_answers("random").items()
+        if dag_id in random_cases() and "unfinished" not in answer
+    ]
     lines.append(f"| random DAGs (`tests/compat/random_cases.py`) | {len(drawn)} | none, but for {_RACING} |")
     lines += ["", "## What other tests show", "", "| feature | shown by |", "|---|---|"]
     lines += [f"| {feature} | {', '.join(f'`{test}`' for test in tests)} |" for feature, tests in PROOFS]
@@ -79,6 +87,17 @@ def _told(corpus: str, dag_ids: list[str]) -> str:
         for reason in known.get((corpus, dag_id), {}).values()
     }
     return "; ".join(f"`{dag_id}`: {reason}" for dag_id, reason in reasons) or "none"
+
+
+def _left(known: dict[str, Any]) -> dict[str, list[str]]:
+    """Why -> the DAGs that Airflow gave no answer for."""
+    found: dict[str, list[str]] = {}
+    for dag_id, answer in sorted(known.items()):
+        if answer.get("unfinished") == NOT_IMPORTED:
+            found.setdefault("Airflow 3.3.2 cannot import them", []).append(dag_id)
+        elif "unfinished" in answer:
+            found.setdefault("they did not end on Airflow in four minutes", []).append(dag_id)
+    return found
 
 
 def _names(dag_ids: list[str]) -> str:

@@ -14,14 +14,18 @@ SEEDS = HERE.parent / "fixtures" / "seeds"
 LOGICAL_DATE = "2025-03-05T10:00:00Z"
 """All runs have the same, so that what is rendered from it can be compared."""
 
+NOT_IMPORTED = "Airflow cannot import it"
+
 
 @dataclass(frozen=True)
 class Corpus:
-    """`files`: path below the DAGs folder -> text. `asks`: DAG id -> conf of its run, in order."""
+    """`files`: path below the DAGs folder -> text. `asks`: DAG id -> conf of its run, in order; without any, all
+    DAGs of the files are asked. `pools`: name -> slots, of those that must exist."""
 
     name: str
     files: dict[str, str]
     asks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pools: dict[str, int] = field(default_factory=dict)
 
     @property
     def answers(self) -> Path:
@@ -79,3 +83,20 @@ def features_corpus() -> Corpus:
     """Our own DAGs, one file per feature of the compatibility table."""
     folder = HERE / "dags" / "features"
     return Corpus("features", {path.name: path.read_text() for path in sorted(folder.glob("*.py"))})
+
+
+def seeds_corpus(*, respelled: bool = False) -> Corpus:
+    """The seed documents' DAGs that need no packages, no outside service and no queue of their own. `respelled`: with
+    `schedule` for `schedule_interval`, without which Airflow 3.3.2 imports none of them."""
+    index = json.loads((SEEDS / "index.json").read_text())
+    chosen = {
+        path: entry["dags"]
+        for path, entry in index.items()
+        if entry["status"] == "runnable" and not entry["requirements"]
+    }
+    files = {path: (SEEDS / path).read_text() for path in chosen}
+    files["dags/ingestion_config.json"] = (SEEDS / "dags/ingestion_config.json").read_text()
+    if respelled:
+        files = {path: text.replace("schedule_interval=", "schedule=") for path, text in files.items()}
+    asks = {dag_id: {} for dag_ids in chosen.values() for dag_id in dag_ids if dag_id != "fragment_queue"}
+    return Corpus("seeds", files, asks, {"database_access": 5, "cpu_bound_pool": 2})

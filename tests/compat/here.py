@@ -28,6 +28,8 @@ class Observed:
 
 def run_here(tenant: StackTenant, corpus: Corpus, dag_ids: list[str], *, seconds: float) -> Observed:
     """Push the files, run these DAGs, and tell how each ended."""
+    for name, slots in corpus.pools.items():
+        tenant.call("POST", "/pools", {"name": name, "slots": slots})
     done = tenant.push({f"dags/{name}": text for name, text in corpus.files.items()})
     assert done.status == 0, done.said
     with closing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import quote
@@ -17,11 +18,12 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _SITE = re.compile(r"https?://[^/\s]+(/t/[^/\s]+)?(?=/dags/)")
 """What comes before a page's path: it is where the service is found."""
 _PYTHON = re.compile(r"/[^\s'\"]+/bin/python[0-9.]*")
+_EVENT = ("name", "uri", "group", "extra")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
 
 def observe(rest: Rest, dag_id: str, run_id: str) -> dict[str, Any]:
-    """The run's state, and of each task instance state, tries, rendered fields and XComs."""
+    """The run's state, of each task instance state, tries, rendered fields and XComs, and the events of assets."""
     base = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"
     run = rest.call("GET", base)
     tasks: dict[str, Any] = {}
@@ -40,7 +42,24 @@ def observe(rest: Rest, dag_id: str, run_id: str) -> dict[str, Any]:
         except ApiRefused as refused:
             value = f"(refused: {refused.status})"
         tasks[_name(entry)]["xcoms"][entry["key"]] = _in_order(entry["key"], _plain(value))
-    return {"state": run["state"], "tasks": tasks}
+    seen = {"state": run["state"], "tasks": tasks}
+    if events := _events(rest, dag_id, run_id, since=run["queued_at"]):
+        seen["events"] = events
+    return seen
+
+
+def _events(rest: Rest, dag_id: str, run_id: str, *, since: str) -> list[Any]:
+    """Of assets that this run's tasks told, in an order of their own. Those of an earlier run of the same id stay."""
+    asked = f"source_dag_id={quote(dag_id)}&source_run_id={quote(run_id)}&limit={PAGE}&timestamp_gte={quote(since)}"
+    page = rest.call("GET", f"/api/v2/assets/events?{asked}")["asset_events"]
+    told = [
+        {
+            **{name: _plain(event[name]) for name in _EVENT},
+            "of": f"{event['source_task_id']}[{event['source_map_index']}]",
+        }
+        for event in page
+    ]
+    return sorted(told, key=lambda event: json.dumps(event, sort_keys=True))
 
 
 def _xcoms(rest: Rest, base: str) -> list[dict[str, Any]]:

@@ -3,10 +3,14 @@
 - A task with the rule `all_success` whose upstreams end both skipped and failed: the first to end decides.
 - A task whose rule lets it begin before all its upstreams ended, below a branch or a short circuit: it begins before
   or after it is skipped.
+- A task right below a branch or a short circuit with an upstream that failed: what is below it sees it failed or skipped.
+- A task of a mapped group whose rule lets it begin when an upstream in the group ended without being expanded: what the
+  group is mapped over is known by then, or it is not and the task cannot be expanded.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 EARLY = frozenset({"always", "one_success", "one_failed", "one_done"})
@@ -25,7 +29,12 @@ def racing(case: dict[str, Any], answer: dict[str, Any]) -> set[str]:
         early = rules & EARLY and any(
             nodes[up].get("do") in ("branch", "short") for up in _all_above(name, above)
         )
-        if first or early:
+        contested = states & FAILED and any(nodes[up].get("do") in ("branch", "short") for up in above[name])
+        unmeasured = isinstance(one.get("over"), str) and any(
+            inner["rule"] in EARLY and f"{name}.{before['id']}" in answer["tasks"]
+            for before, inner in pairwise(one.get("tasks", []))
+        )
+        if first or early or contested or unmeasured:
             found.add(name)
     below = {name for name in nodes if found & _all_above(name, above)} | found
     return below | {f"{name}.{inner['id']}" for name in below for inner in nodes[name].get("tasks", [])}

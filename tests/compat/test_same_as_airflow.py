@@ -17,6 +17,7 @@ from tests.compat.corpora import (
     features_corpus,
     random_cases,
     random_corpus,
+    seeds_corpus,
     stored_answers,
 )
 from tests.compat.here import Observed, run_here
@@ -28,7 +29,9 @@ from tests.support.stack import Stack
 
 FEW = 80
 """So many random cases run on every change (less those that time decides); all when asked for heavy tests."""
-ANSWERED = stored_answers("random")
+ANSWERED = {
+    dag_id: answer for dag_id, answer in stored_answers("random").items() if "unfinished" not in answer
+}
 RANDOM = random_corpus(last=FEW)
 ALL = random_corpus()
 CASES = random_cases()
@@ -86,6 +89,8 @@ def test_most_random_tasks_are_compared() -> None:
         if place.split("[")[0] in racing(CASES[dag_id], ANSWERED[dag_id])
     )
     assert either < tasks / 4, f"{either} of {tasks}"
+    assert sum(1 for dag_id in RANDOM.asks if dag_id in ANSWERED) >= 60
+    assert sum(1 for dag_id in ALL.asks if dag_id in ANSWERED) >= 500
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +131,16 @@ def test_example_of_the_standard_provider(
     standard_runs: Observed, airflow_package: Path, dag_id: str
 ) -> None:
     compare(airflow_corpus(name="standard", airflow=airflow_package), dag_id, standard_runs)
+
+
+@pytest.fixture(scope="module")
+def seed_runs(_shared_stack: Stack) -> Observed:
+    return run_here(_shared_stack.sign_up(), seeds_corpus(), compared("seeds"), seconds=180)
+
+
+@pytest.mark.parametrize("dag_id", compared("seeds"))
+def test_seed(seed_runs: Observed, dag_id: str) -> None:
+    compare(seeds_corpus(), dag_id, seed_runs)
 
 
 @pytest.mark.heavy
