@@ -113,7 +113,7 @@ class Reference:
             if reading.role is not role:
                 continue
             within = span(reading=reading, map_index=key[1], lengths=self.lengths[key[0]])
-            if key[1] < 0 and (self.tasks[key[0]].trigger_rule in LOOKS_FAR or None in self._measure(key[0])):
+            if key[1] < 0 and (self.tasks[key[0]].trigger_rule in LOOKS_FAR or self._is_unmeasured(key[0])):
                 within = None
             found += [
                 (state, reading.setup)
@@ -156,6 +156,12 @@ class Reference:
         known = {name: self._length(name) for name in self.tasks}
         inputs = expand_inputs(self.spec, self.tasks[task_id])
         return [0 if each is None else length(each, known) for each in inputs]
+
+    def _is_unmeasured(self, task_id: str) -> bool:
+        """Also while a cleared source is to run again: what it returned before is no length to go by."""
+        sources = {reading.task_id for reading in self.reads[task_id] if reading.role is Role.SOURCE}
+        waits = any(name in sources and state not in OVER for (name, _), state in self.states.items())
+        return waits or None in self._measure(task_id)
 
     def _length(self, task_id: str) -> int | None:
         if not self.tasks[task_id].is_mapped:

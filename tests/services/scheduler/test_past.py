@@ -10,6 +10,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.work_item import WorkItem
 from controlplane.ledger.transitions import add_items
+from taskwire.agent import Operation
 from taskwire.workload import Workload
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -63,6 +64,29 @@ def test_a_task_waits_for_itself_in_the_run_before(tenant: Tenant) -> None:
     walk.say(works["day-1", "one"], "skipped")
     assert ("day-2", "one") in claimed(walk), "skipped is as good as success"
     assert walk.states(third)["one"] == "running"
+
+
+def test_a_failure_that_a_branch_turns_into_a_skip_lets_the_next_run_go_on(tenant: Tenant) -> None:
+    """Found by a random history: the waiting task was not told, and waited for ever."""
+    tasks = [
+        specs.task("broken", "joined"),
+        specs.task("branch", "joined", can_skip_downstream=True),
+        specs.task("joined", depends_on_past=True),
+    ]
+    parsed_dag(tenant, specs.dag("past", tasks))
+    walk = walk_for(tenant)
+    first, second = runs_of(walk, "past", 2)
+    works = claimed(walk)
+    walk.say(works["day-0", "broken"], "failed")
+    for name in ("broken", "branch"):
+        walk.say(works["day-1", name], "success")
+    assert claimed(walk) == {}
+    assert walk.states(first)["joined"] == "upstream_failed"
+    assert "past" in (reason(walk, second, "joined") or "")
+    skip = Operation(kind="skip_downstream", body={"tasks": ["joined"]})
+    walk.say(works["day-0", "branch"], "success", skip)
+    assert set(claimed(walk)) == {("day-1", "joined")}
+    assert walk.states(first)["joined"] == "skipped"
 
 
 def test_nothing_polls_while_a_task_waits_for_its_past(tenant: Tenant) -> None:

@@ -56,5 +56,10 @@ WITH named AS MATERIALIZED (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), 'finished', id, least(%(now)s::timestamptz, clock_timestamp())
   FROM skipped WHERE was IS DISTINCT FROM 'upstream_failed'
+), past AS ( -- tasks of later runs may go on after a skip, not after a failure
+  INSERT INTO work_item (tenant_id, kind, ref, due_at)
+  SELECT DISTINCT (SELECT app.tenant()), 'past', r.id, least(%(now)s::timestamptz, clock_timestamp())
+  FROM skipped s JOIN dag_run r ON r.tenant_id = (SELECT app.tenant()) AND r.id = s.dag_run_id AND r.awaited
+  WHERE s.was = 'upstream_failed'
 )
 SELECT id FROM skipped
