@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 _ARCHITECTURE = "tests/architecture"
-_PROCESSES = ("tests/compat", "tests/journeys", "tests/processes", "tests/runtime")
+_PROCESSES = ("tests/journeys", "tests/processes", "tests/runtime")
 """Tests that mostly wait for processes of their own: they run beside the others, with servers of their own."""
 _COUNT = re.compile(r"(\d+) (failed|passed|skipped|deselected|xfailed|xpassed|warnings?|errors?)\b")
 
@@ -32,7 +32,9 @@ def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
     """Every step runs, also after one failed. Pytest's closing line comes last unless a check failed."""
     programs = Path(sys.executable).parent
     runtime = _test_runtime(checkout)
-    pytest = [sys.executable, "-m", "pytest", *([] if arguments.all else ["-m", "not heavy"])]
+    # The same random cases on every change; new ones with --all, as every night.
+    few = [] if arguments.all else ["-m", "not heavy", "--hypothesis-profile=ci"]
+    pytest = [sys.executable, "-m", "pytest", *few]
     if arguments.rest:
         return _run("tests", [*pytest, *arguments.rest], checkout, **runtime)
     steps = {
