@@ -94,6 +94,23 @@ def test_it_asks_with_the_right_of_the_task_that_waits(
     assert sorted(tokens) == sorted(f"token-of-{work.id}" for work in (direct, threaded))
 
 
+def test_one_that_was_stopped_does_not_ask_with_the_right_of_its_neighbour(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    """Its process hears of the end up to a second later; until then it asks on."""
+    gateway.answers["GET", "variables/word"] = (200, {"key": "word", "value": "heard"})
+    asking, neighbour = _does(works, "asks on and on"), _does(works, "event", seconds=6.0)
+    gateway.give(asking, neighbour)
+    begun = len(gateway.asked)
+    gateway.until(lambda: len(gateway.asked) > begun + 20, "the trigger to ask")
+    gateway.stop.append((asking.id, 1, "moved: another agent has it"))
+    _until_let_go(gateway, asking)
+    gateway.stop.clear()
+    assert _said(gateway, neighbour) == ("trigger_event", {"payload": None})
+    tokens = {token for _, path, _, token, _ in gateway.asked[begun:] if path == "variables/word"}
+    assert tokens == {f"token-of-{asking.id}"}
+
+
 def test_it_has_no_credential(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
     work = _does(works, "looks")
     gateway.give(work)

@@ -228,14 +228,17 @@ class TriggerProcess:
         self._respond(number, body, error)
 
     def _asker(self, message: dict[str, Any]) -> Held | None:
-        """Who asks, by its own word: all of them are of one tenant and one bundle."""
+        """Who asks, by its own word: all of them are of one tenant and one bundle.
+
+        One that was stopped runs on until its process hears of it: it has no right any more, least of all
+        another's. Only its `on_kill` may still ask.
+        """
         asker = message.pop("aerodrome_trigger", None)
-        found = self.members.get(asker) if isinstance(asker, int) else None
-        if found is None:
-            ti = str(message.get("ti_id", ""))
-            mine = [held for held in self.members.values() if not ti or held.work.id == ti]
-            found = mine[0] if mine else None
-        return found
+        if isinstance(asker, int):
+            return self.members.get(asker) or self._leaving.get(asker)
+        ti = str(message.get("ti_id", ""))
+        mine = [held for held in self.members.values() if not ti or held.work.id == ti]
+        return mine[0] if mine else None
 
     def _respond(self, number: int, body: Any = None, error: Any = None) -> None:
         if self._child is not None:

@@ -70,6 +70,12 @@ class Does(BaseTrigger):
             from asgiref.sync import sync_to_async
 
             yield TriggerEvent(await sync_to_async(Variable.get)("word"))
+        elif self.what == "asks on and on":
+            from airflow.sdk import Variable
+
+            while True:
+                Variable.get("word")
+                await asyncio.sleep(0.01)
         elif self.what == "looks":
             names = sorted(name for name in os.environ if "SECRET" in name or "TOKEN" in name)
             yield TriggerEvent({"environment": names, "uid": os.getuid()})
