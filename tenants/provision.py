@@ -15,9 +15,11 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from tenants.models.membership import Membership
+from tenants.models.organisation import Organisation
 from tenants.models.tenant import Tenant
 from tenants.models.token import Token
 from tenants.models.user import User
+from tenants.organisations import make_organisation
 from tenants.scope import tenant_scope
 from tenants.slugs import check_slug
 from tenants.tokens import IssuedToken, issue_token
@@ -38,15 +40,23 @@ class Provisioned:
 
 
 def provision_tenant(
-    *, slug: str, name: str, owner: User, now: datetime, furnish: Callable[[], None]
+    *,
+    slug: str,
+    name: str,
+    owner: User,
+    now: datetime,
+    furnish: Callable[[], None],
+    organisation: Organisation | None = None,
+    environment: str = "production",
 ) -> Provisioned:
     """Make the tenant `slug` of `owner`, or finish what an earlier call began. The same call again changes
-    nothing. `furnish` runs inside the tenant's scope and must bear being run again.
+    nothing. `furnish` runs inside the tenant's scope and must bear being run again. Without `organisation`
+    the tenant gets one of its own, named like it.
 
     Raises `SlugInvalid`, `SlugReserved`, `SlugTaken`.
     """
     check_slug(slug)
-    tenant = _found(slug, name, owner)
+    tenant = _found(slug, name.strip() or slug, owner, organisation, environment)
     with tenant_scope(tenant.id):
         furnish()
         token = None
@@ -59,16 +69,26 @@ def provision_tenant(
     return Provisioned(tenant, token)
 
 
-def _found(slug: str, name: str, owner: User) -> Tenant:
+def _found(
+    slug: str, name: str, owner: User, organisation: Organisation | None, environment: str
+) -> Tenant:
     """The owner's tenant of this name, made if nobody has it."""
     try:
         with transaction.atomic(using="auth"):
-            tenant = Tenant(slug=slug, name=name.strip() or slug, state="provisioning")
+            tenant = Tenant(
+                slug=slug,
+                name=name,
+                state="provisioning",
+                organisation=organisation or make_organisation(name=name, owner=owner),
+                environment=environment,
+            )
             tenant.save(using="auth", force_insert=True)
             Membership(tenant=tenant, user=owner, role="Owner").save(using="auth", force_insert=True)
             return tenant
     except IntegrityError as error:
         mine = Membership.objects.using("auth").filter(tenant__slug=slug, user=owner, role="Owner")
+        if organisation is not None:
+            mine = mine.filter(tenant__organisation=organisation)
         found = mine.select_related("tenant").first()
         if found is None:
             raise SlugTaken(f"the name '{slug}' is taken: choose another one") from error

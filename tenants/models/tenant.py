@@ -8,13 +8,23 @@ from domain.ids import uuid7
 from tenants.rls import TenantTable
 
 
+ENVIRONMENTS = ("production", "staging", "preview")
+
+
 class Tenant(models.Model):
     """A team's Airflow. `slug` is its address: `/t/<slug>/`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(max_length=63, unique=True)
     name = models.CharField(max_length=200)
+    organisation = models.ForeignKey("tenants.Organisation", on_delete=models.PROTECT, related_name="tenants")
+    environment = models.CharField(
+        max_length=20, default="production", choices=[(word, word) for word in ENVIRONMENTS]
+    )
     state = models.CharField(max_length=20, default="active")
+    """`provisioning`, `active`, `deleting` (until `purge_at`; may be undone), `purging` (past undoing)."""
+    purge_at = models.DateTimeField(null=True)
+    deletion_asked_by = models.CharField(max_length=150, blank=True)
     max_active_tasks = models.IntegerField(default=256)
     """Upper bound on queued and running tasks of the whole tenant (Airflow's `parallelism`)."""
     settings = models.JSONField(default=dict)

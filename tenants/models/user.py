@@ -28,6 +28,8 @@ class User(AbstractBaseUser):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = models.CharField(max_length=150, unique=True)
     email = models.EmailField(blank=True)
+    email_verified_at = models.DateTimeField(null=True)
+    """When they proved that mails to `email` reach them."""
     full_name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     is_operator = models.BooleanField(default=False)

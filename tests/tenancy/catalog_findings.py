@@ -16,7 +16,23 @@ from tests.support.catalog import Table, read_tables, rows
 MINE = "( SELECT app.tenant() AS tenant)"
 NO_TENANT = {
     "user_account": "people belong to no tenant; memberships do. Only the sign-in role reads it",
+    "organisation": "owns tenants and holds a name only; the sign-in role alone reads it",
+    "organisation_member": "people in organisations; the sign-in role alone reads it",
+    "sign_in_session": "sign-ins of people, who belong to no tenant; the sign-in role alone reads it",
+    "mail": "mails to be sent: a kind, an address and an id; the sign-in role alone reads it",
     "agent": "machines of the platform that run tenants' code; no content of a tenant",
+    "periodic_job": "what became of the platform's own periodic work; no content of a tenant",
+    **{
+        f"django_celery_beat_{name}": "when the platform's own periodic work is due; only the scheduler's role"
+        for name in (
+            "clockedschedule",
+            "crontabschedule",
+            "intervalschedule",
+            "periodictask",
+            "periodictasks",
+            "solarschedule",
+        )
+    },
     "django_migrations": "which migrations ran",
     "django_content_type": "names of models",
     "auth_permission": "Django's own, unused: names of models",
@@ -69,7 +85,7 @@ def _of_keys(table: Table) -> Iterator[str]:
         if columns != table.primary_key or not own_id:
             yield f"{table.name}: unique key {name} does not start with the tenant"
     for key in table.foreign_keys:
-        if key.target in ("tenant", "user_account"):
+        if key.target in ("tenant", "user_account", "organisation"):
             continue
         if key.columns[0] != "tenant_id" or key.target_columns[0] != "tenant_id":
             yield f"{table.name}: foreign key {key.name} leads out of the tenant"
