@@ -15,6 +15,8 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 
+from tenants import rls_parts
+
 ROLES = {"app": "aerodrome_app", "scheduler": "aerodrome_sched", "auth": "aerodrome_auth"}
 _MINE = "(SELECT app.tenant())"
 
@@ -72,6 +74,11 @@ class TenantTable(_Ddl):
             "scheduler": "SELECT, INSERT, UPDATE, DELETE",
         }
 
+    def privileges(self) -> dict[str, str]:
+        """Database role -> its privileges: whoever reaches a part of the tenant has the application's."""
+        held = {ROLES[role]: privileges for role, privileges in self.grants.items()}
+        return held | ({rls_parts.ROLE: self.grants["app"]} if "app" in self.grants else {})
+
     def deconstruct(self) -> tuple[str, tuple[()], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()
         return path, (), {**kwargs, "wide": self.wide, "column": self.column, "grants": self.grants}
@@ -79,7 +86,13 @@ class TenantTable(_Ddl):
     def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> str | None:  # type: ignore[override]
         table = model._meta.db_table
         schema_editor.deferred_sql.append(Statement(self.ddl(table, inline=True)))
+        if "app" in self.grants and (policy := rls_parts.policy_of(model)) is not None:
+            schema_editor.deferred_sql.append(Statement(policy))
         return self._unique(table) if self.column == "tenant_id" else None
+
+    def create_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor | None) -> Statement:  # type: ignore[override]
+        policy = rls_parts.policy_of(model) if "app" in self.grants else None
+        return Statement(";\n".join([self.ddl(model._meta.db_table), *([policy] if policy else [])]))
 
     @staticmethod
     def _unique(table: str) -> str:
@@ -91,7 +104,8 @@ class TenantTable(_Ddl):
             f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
             f'REVOKE ALL ON "{table}" FROM PUBLIC',
         ]
-        narrow = [ROLES[role] for role in self.grants if role not in self.wide]
+        wide = [ROLES[role] for role in self.wide]
+        narrow = [role for role in self.privileges() if role not in wide]
         mine = f"{self.column} = {_MINE}"
         if narrow:
             to = ", ".join(narrow)
@@ -105,8 +119,8 @@ class TenantTable(_Ddl):
             out.append(
                 f'CREATE POLICY wide_{role} ON "{table}" AS PERMISSIVE FOR ALL TO {ROLES[role]} USING (true) WITH CHECK (true)'
             )
-        for role, privileges in self.grants.items():
-            out.append(f'GRANT {privileges} ON "{table}" TO {ROLES[role]}')
+        for role, privileges in self.privileges().items():
+            out.append(f'GRANT {privileges} ON "{table}" TO {role}')
         if self.column == "tenant_id":
             out.append(f'ALTER TABLE "{table}" ALTER tenant_id SET DEFAULT app.tenant()')
             if not inline:
@@ -118,7 +132,7 @@ class TenantTable(_Ddl):
         return ";\n".join(out)
 
     def drop(self, table: str) -> str:
-        names = ["tenant_rows", "tenant_guard", *(f"wide_{role}" for role in self.wide)]
+        names = ["tenant_rows", "tenant_guard", rls_parts.POLICY, *(f"wide_{role}" for role in self.wide)]
         return ";\n".join(f'DROP POLICY IF EXISTS {name} ON "{table}"' for name in names)
 
 
@@ -156,21 +170,27 @@ class TenantForeignKey(_Ddl):
 
 
 class PlatformTable(_Ddl):
-    """Grants on a table that belongs to no tenant (agents, people). Such tables are on a reviewed list."""
+    """Grants on a table that belongs to no tenant (agents, people). Such tables are on a reviewed list.
 
-    def __init__(self, *, name: str, grants: dict[str, str]) -> None:
+    `also`: tables of a library that get the same grants; the model needs a key to one of them, so that its
+    migration comes after the library's.
+    """
+
+    def __init__(self, *, name: str, grants: dict[str, str], also: tuple[str, ...] = ()) -> None:
         super().__init__(name=name)
-        self.grants = grants
+        self.grants, self.also = grants, tuple(also)
 
     def deconstruct(self) -> tuple[str, tuple[()], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()
-        return path, (), {**kwargs, "grants": self.grants}
+        return path, (), {**kwargs, "grants": self.grants, **({"also": self.also} if self.also else {})}
 
     def ddl(self, table: str) -> str:
-        out = [f'REVOKE ALL ON "{table}" FROM PUBLIC']
-        out += [
-            f'GRANT {privileges} ON "{table}" TO {ROLES[role]}' for role, privileges in self.grants.items()
-        ]
+        out = []
+        for one in (table, *self.also):
+            out.append(f'REVOKE ALL ON "{one}" FROM PUBLIC')
+            out += [f'GRANT {given} ON "{one}" TO {ROLES[role]}' for role, given in self.grants.items()]
+            if "app" in self.grants:
+                out.append(f'GRANT {self.grants["app"]} ON "{one}" TO {rls_parts.ROLE}')
         return ";\n".join(out)
 
     def drop(self, table: str) -> str:

@@ -77,6 +77,7 @@ def control_plane_processes(ground: Ground) -> tuple[ProcessSpec, ...]:
             silent_seconds=60,
         ),
         row("scheduler", [*manage, "scheduler"], control_plane, after=("migrate",), settle_seconds=1),
+        row("periodic", [*manage, "periodic"], control_plane, after=("migrate",), settle_seconds=1),
         row(
             "agent",
             [python, "-m", "aerodrome_runtime.agent"],

@@ -17,9 +17,10 @@ from django.db.migrations.state import ProjectState
 
 from tenants.rls import PlatformTable, TenantTable
 
-PLATFORM = frozenset({"agent", "user_account"})
+PLATFORM = frozenset({"agent", "platform_audit_row", "periodic_job", "plan", "user_account"})
 """Tables of no tenant, reviewed one by one: agents are the platform's, and people may be in several tenants."""
 OTHER_KEYS = {
+    "audit_mark_due": "thin, looked up by instant across tenants",
     "workload_agent": "thin ledger, looked up by agent across tenants",
     "work_item_due": "thin ledger, looked up by instant across tenants",
     "membership.user": "looked up at sign-in, before a tenant is known",

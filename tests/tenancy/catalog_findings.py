@@ -15,12 +15,17 @@ from tests.support.catalog import Table, read_tables, rows
 
 MINE = "( SELECT app.tenant() AS tenant)"
 NO_TENANT = {
+    "platform_audit_row": "the platform's own audit chain; the sign-in role alone adds to it and reads it",
     "user_account": "people belong to no tenant; memberships do. Only the sign-in role reads it",
     "organisation": "owns tenants and holds a name only; the sign-in role alone reads it",
     "organisation_member": "people in organisations; the sign-in role alone reads it",
     "sign_in_session": "sign-ins of people, who belong to no tenant; the sign-in role alone reads it",
+    "sign_in_factor": "second factors of people, sealed; the sign-in role alone reads it",
+    "identity_provider": "where an organisation's people sign in; the sign-in role alone reads it",
+    "person_identity": "people as their identity providers know them; the sign-in role alone reads it",
     "mail": "mails to be sent: a kind, an address and an id; the sign-in role alone reads it",
     "agent": "machines of the platform that run tenants' code; no content of a tenant",
+    "plan": "what tenants may use and what it costs: names and numbers of the platform; only the sign-in role writes",
     "periodic_job": "what became of the platform's own periodic work; no content of a tenant",
     **{
         f"django_celery_beat_{name}": "when the platform's own periodic work is due; only the scheduler's role"
@@ -85,7 +90,7 @@ def _of_keys(table: Table) -> Iterator[str]:
         if columns != table.primary_key or not own_id:
             yield f"{table.name}: unique key {name} does not start with the tenant"
     for key in table.foreign_keys:
-        if key.target in ("tenant", "user_account", "organisation"):
+        if key.target in ("tenant", "user_account", "organisation", "identity_provider"):
             continue
         if key.columns[0] != "tenant_id" or key.target_columns[0] != "tenant_id":
             yield f"{table.name}: foreign key {key.name} leads out of the tenant"

@@ -8,7 +8,6 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from api.agent import wiring
-from controlplane.execution import large_xcoms
 from controlplane.executors.local import LocalExecutor
 from controlplane.foundation.logging import configure_logging
 from controlplane.maintenance.loop import maintenance_service
@@ -21,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         configure_logging()
         wiring.connect()
-        keeper = maintenance_service(give_up=wiring.GIVE_UP, at_start=wiring.recover, sweep=large_xcoms.sweep)
+        keeper = maintenance_service(give_up=wiring.GIVE_UP, at_start=wiring.recover)
         thread = threading.Thread(target=keeper.run, name="maintenance", daemon=True)
         thread.start()
         SchedulerLoop(executor=LocalExecutor(), handlers=wiring.ITEM_HANDLERS).service().run()

@@ -13,6 +13,8 @@ class OneDatabase:
 
     def db_for_write(self, model: Any, *, instance: Any = None, **_: Any) -> str | None:
         """A row that hangs on a tenant read at sign-in is the application's, not the sign-in role's."""
+        if model._meta.app_label == "django_celery_beat":
+            return "scheduler"
         alias = getattr(getattr(instance, "_state", None), "db", None)
         return "default" if alias == "auth" and model._meta.app_label != "tenants" else None
 

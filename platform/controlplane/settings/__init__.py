@@ -57,11 +57,14 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "rest_framework",
     "drf_spectacular",
+    "django_celery_beat",
+    "guardian",
     "tenants",
     "controlplane.ledger",
     "api",
 ]
 MIDDLEWARE = [
+    "api.audit_trail.AuditMiddleware",  # the outermost: it records what went out
     "django.middleware.security.SecurityMiddleware",
     "api.problems.ProblemMiddleware",
 ]
@@ -80,6 +83,13 @@ if env.text("AERODROME_DATABASE_OWNER_URL", ""):
 every tenant; `auth` sees people, memberships and token hashes before a tenant is known; `owner` migrates and
 is given to the migrate command only."""
 DATABASE_ROLES = {"app": "aerodrome_app", "scheduler": "aerodrome_sched", "auth": "aerodrome_auth"}
+
+GUARDIAN_MONKEY_PATCH_USER = GUARDIAN_MONKEY_PATCH_GROUP = False
+ANONYMOUS_USER_NAME = None
+MIGRATION_MODULES = {"guardian": None}
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
+"""Of guardian only the models of a permission on one object are used (tenants/models/grant.py): its own tables,
+which know no tenant, are never made, and nobody signs in through it."""
 
 DATABASE_ROUTERS = ["controlplane.foundation.router.OneDatabase"]
 

@@ -1,0 +1,26 @@
+"""Every periodic job of the platform, registered in one place: the doors know all stations.
+
+A job of your station: write `run(*, now, using) -> str | None` there (see `foundation.periodic`) and name it here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from controlplane.execution import large_xcoms
+from controlplane.foundation.periodic import register
+
+
+def _sweep_xcoms(*, now: datetime, using: str) -> str:
+    return f"{large_xcoms.sweep(now=now, using=using)} objects deleted"
+
+
+def register_jobs() -> None:
+    """Once per process that runs or shows them; again does nothing."""
+    register(
+        name="xcoms.sweep",
+        what="Deletes stored XCom objects that no row names any more",
+        run=_sweep_xcoms,
+        every_seconds=600,
+        at_most_seconds=120,
+    )
