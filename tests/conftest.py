@@ -16,7 +16,12 @@ import pytest
 from tests.support import cleaning, services
 from tests.support.queries import QueryCounter
 
-pytest_plugins = ["tests.support.session", "tests.support.stack", "tests.support.actors"]  # in this order
+pytest_plugins = [
+    "tests.support.session",
+    "tests.support.stack",
+    "tests.support.actors",
+    "tests.support.bao",
+]  # in this order
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,14 +1,18 @@
-"""A store that hides nothing but keeps the contract's other promises: for tests of what stands on a store.
+"""A store that hides nothing and a source that asks nobody, which keep their contracts' other promises: for tests of
+what stands on them.
 
-It cannot be chosen by the environment (`store.py`).
+Neither can be chosen: not by the environment (`store.py`), not in a chain (`chain.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from typing import Any
 
+from controlplane.secrets.connection_shape import connection_from
 from controlplane.secrets.contract import Place, SealBroken
+from controlplane.secrets.source import Kind, is_path
 
 VERSION = b"\x00"
 
@@ -31,3 +35,24 @@ class NullStore:
 
 def _check(salt: bytes, place: Place, plain: bytes) -> bytes:
     return hashlib.sha256(salt + place.bound() + plain).digest()
+
+
+class NullSource:
+    """A source that holds what it is given: connections in any form of `connection_shape`, variables as texts."""
+
+    def __init__(self, held: dict[tuple[Kind, str], Any]) -> None:
+        self.held = held
+        self.asked: list[tuple[Kind, str]] = []
+
+    def read(self, *, kind: Kind, name: str) -> Any:
+        """See the contract."""
+        self.asked.append((kind, name))
+        found = self.held.get((kind, name)) if is_path(name) else None
+        if isinstance(found, Exception):
+            raise found
+        if found is not None and kind == "connection":
+            return connection_from(found, conn_id=name)
+        return found
+
+    def abort(self) -> None:
+        """It never waits."""
