@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from tenants.access import Access, find_access
 from tenants.access_tokens import PORTAL_AUDIENCE, AccessTokenInvalid, read_access_token
+from tenants.audit.context import note_actor, note_tenant
 from tenants.tokens import verify_token
 
 
@@ -44,14 +45,23 @@ def identify(request: HttpRequest, *, now: datetime) -> Caller:
             raise AccessTokenInvalid("the token is not one of this platform, has expired or was revoked")
         name = f"token:{subject.name}"
         access = Access(subject.tenant_id, subject.tenant_slug, subject.role, name)
+        note_actor(kind="token", name=name, actor_id=subject.token_id)
         return Caller(name=name, tenant_id=subject.tenant_id, machine=access)
     claims = read_access_token(text=text, now=now)
     tenant_id = None if claims.audience == PORTAL_AUDIENCE else claims.tenant_id
+    note_actor(kind="person", name=claims.username, actor_id=claims.user_id)
     return Caller(name=claims.username, user_id=claims.user_id, tenant_id=tenant_id)
 
 
 def enter(caller: Caller, *, slug: str) -> Access | None:
     """The caller's access to the tenant at `slug`; None for strangers and for tenants that do not exist."""
+    access = _enter(caller, slug=slug)
+    if access is not None:
+        note_tenant(access.tenant_id)
+    return access
+
+
+def _enter(caller: Caller, *, slug: str) -> Access | None:
     if caller.machine is not None:
         return caller.machine if caller.machine.slug == slug else None
     if caller.user_id is None:

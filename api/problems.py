@@ -21,7 +21,7 @@ from tenants.people import EmailInvalid, PasswordWeak, UsernameInvalid, Username
 from tenants.provision import SlugTaken
 from tenants.sign_in import SignInRefused, SignInThrottled
 from tenants.slugs import SlugInvalid, SlugReserved
-from tenants.tokens import TokenRoleInvalid, TokenUnknown
+from tenants.tokens import TokenOver, TokenRoleInvalid, TokenScopeInvalid, TokenUnknown
 
 log = logging.getLogger("aerodrome.api")
 CONTENT_TYPE = "application/problem+json"
@@ -61,6 +61,8 @@ TABLE: dict[type[Exception], Problem] = {
     SlugInvalid: Problem(422, "slug-invalid", "Not a tenant name"),
     SlugReserved: Problem(422, "slug-reserved", "The tenant name is reserved"),
     TokenRoleInvalid: Problem(422, "token-role-invalid", "This role cannot be given"),
+    TokenScopeInvalid: Problem(422, "token-scope-invalid", "This scope cannot be given"),
+    TokenOver: Problem(409, "token-over", "The token is over"),
 }
 
 

@@ -33,10 +33,16 @@ _OP: Final = {
     "connections.read": "Read connections, without their passwords",
     "connections.edit": "Write and delete connections",
     "runtimes.edit": "Change the runtime's requirements",
+    "deployments.edit": "Deploy, roll back, pin, and say whether pushes deploy by themselves",
+    "remotes.read": "See where DAGs are fetched from, never its credentials",
+    "remotes.edit": "Name and change the Git remote, its credentials and webhook; make and end previews",
     "audit.read": "Read the event log of the whole tenant",
 }
 _ADMIN: Final = {
     "members.edit": "Invite and remove members, change their roles",
+    "roles.edit": "Make, change and delete roles of the tenant's own",
+    "grants.edit": "Grant parts of the tenant to members and service accounts",
+    "accounts.edit": "Make, change and delete service accounts and their tokens",
     "tokens.edit": "Revoke anybody's tokens",
     "tenant.edit": "Change the tenant's name and settings",
 }
@@ -56,3 +62,35 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "Owner": frozenset(ALL),
 }
 """Role -> its permissions. The keys are `tenants.models.membership.ROLES`."""
+
+
+_DAGS: Final = {
+    "read": frozenset({"dags.read", "runs.read", "logs.read"}),
+    "edit": frozenset({"dags.edit", "runs.edit", "xcoms.edit"}),
+}
+GRANTABLE: Final[dict[str, dict[str, frozenset[str]]]] = {
+    "dag": _DAGS,
+    "tag": _DAGS,
+    "owner": _DAGS,
+    "pool": {"read": frozenset({"pools.read"}), "edit": frozenset({"pools.edit"})},
+    "connection": {"read": frozenset({"connections.read"}), "edit": frozenset({"connections.edit"})},
+    "variable": {"read": frozenset({"variables.read"}), "edit": frozenset({"variables.edit"})},
+}
+"""What a part of a tenant can be named by -> level -> the permissions that a grant of it gives there. `edit`
+holds what `read` holds as well. Connections and variables are named by how their names begin."""
+
+LEVELS: Final = ("read", "edit")
+
+AREAS: Final[dict[str, str]] = {
+    permission: "dag" if kind in ("dag", "tag", "owner") else kind
+    for kind, levels in GRANTABLE.items()
+    for held in levels.values()
+    for permission in held
+}
+"""Permission -> the kind of row that it is about, when it can be granted for a part of them."""
+
+
+def granted_permissions(kind: str, level: str) -> frozenset[str]:
+    """What a grant of `level` on a `kind` allows there."""
+    levels = GRANTABLE[kind]
+    return levels["read"] | levels["edit"] if level == "edit" else levels["read"]

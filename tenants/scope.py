@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 from uuid import UUID
 
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
+
+from tenants.part import current_part
 
 
 class CrossTenantNesting(RuntimeError):
@@ -43,10 +47,49 @@ def tenant_scope(tenant_id: UUID | str, *, using: str = "default") -> Iterator[N
         connection._aerodrome_tenant = wanted  # type: ignore[attr-defined]
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [wanted])
+                _set(cursor, [("app.tenant_id", wanted), *_part(wanted, using)])
             yield
+            if connection.run_on_commit and not connection.needs_rollback:
+                _run_last(using)
         finally:
             connection._aerodrome_tenant = None  # type: ignore[attr-defined]
+
+
+class Last(Protocol):
+    """What a transaction does last: `before()` right before its commit, the call itself right after."""
+
+    def before(self) -> None: ...
+
+    def __call__(self) -> None: ...
+
+
+def before_commit(last: Last, *, using: str = "default") -> None:
+    """Do this at the end of the open scope, in its transaction. A savepoint that is rolled back forgets what was
+    asked for inside it, as Django's own `on_commit` does."""
+    require_tenant(using=using)
+    connections[using].on_commit(last)
+
+
+def _run_last(using: str) -> None:
+    for _, wanted, *_ in list(connections[using].run_on_commit):
+        if before := getattr(wanted, "before", None):
+            before()
+
+
+def _part(tenant_id: str, using: str) -> list[tuple[str, str]]:
+    """What narrows this scope to the part of the tenant that the request reaches, if it does not reach all."""
+    part = current_part()
+    if part is None or using != "default":
+        return []
+    if str(part.tenant_id) != tenant_id:
+        raise CrossTenantNesting(f"this request reaches a part of tenant {part.tenant_id}, not {tenant_id}")
+    return part.settings()
+
+
+def _set(cursor: CursorWrapper, settings: list[tuple[str, str]]) -> None:
+    """One statement, for this transaction alone; `role` last, as the tenant's rows are seen with it."""
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+    cursor.execute(f"SELECT {calls}", [value for setting in settings for value in setting])
 
 
 def current_tenant(*, using: str = "default") -> str | None:

@@ -33,7 +33,7 @@ from controlplane.bundles.repository import (
 )
 from controlplane.bundles.spool import BodyTooLarge, spool_body
 from controlplane.foundation.clock import utc_now
-from tenants.permissions import PERMISSIONS
+from tenants.audit.context import note_actor, note_tenant
 from tenants.tokens import TokenSubject, verify_token
 
 log = structlog.get_logger("api.git")
@@ -59,7 +59,7 @@ def git_remote(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
     if request.method != ("GET" if path == "info/refs" else "POST"):
         return _text(405, "This is a Git remote: use it with git.")
     needed = "bundles.push" if service == PUSH else "bundles.read"
-    if needed not in PERMISSIONS.get(subject.role, frozenset()):
+    if needed not in subject.permissions:
         return _text(403, f"The token {subject.name!r} has the role {subject.role}, which may not push.")
     repository = open_repository(tenant_id=subject.tenant_id)
     read = body_reader(request)
@@ -203,7 +203,11 @@ def _subject(request: HttpRequest, slug: str) -> TokenSubject | None:
     except (binascii.Error, UnicodeDecodeError):
         return None
     subject = verify_token(text=password or user, kind="git", now=utc_now())
-    return subject if subject is not None and subject.tenant_slug == slug else None
+    if subject is None or subject.tenant_slug != slug:
+        return None
+    note_actor(kind="token", name=f"token:{subject.name}", actor_id=subject.token_id)
+    note_tenant(subject.tenant_id)
+    return subject
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:

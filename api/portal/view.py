@@ -15,7 +15,9 @@ from api.authentication import Caller, NotAuthenticated, enter, identify
 from api.problems import PermissionMissing, PortalNotFound, Problem, problem
 from controlplane.foundation.clock import utc_now
 from tenants.access import Access
+from tenants.part import current_part, is_beyond_part, narrowed
 
+_BEYOND = "your role does not allow this, and none of your grants does here"
 _MALFORMED = Problem(422, "malformed", "The request is malformed")
 
 
@@ -43,9 +45,18 @@ class PortalView(APIView):
         access = enter(self.caller(request), slug=slug)
         if access is None:
             raise PortalNotFound(f"there is no tenant '{slug}' that you are a member of")
-        if not access.may(permission):
+        if not access.admit(permission):
             raise PermissionMissing(f"the role {access.role} does not hold {permission}")
+        self.refused_as_absent = current_part() is not None and access.sees_beyond(permission)
         return access
+
+    refused_as_absent = False
+    """Whether what the request does not find may be there, for the caller to see and not to change."""
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """One request: the part of the tenant that it reaches is its own."""
+        with narrowed():
+            return super().dispatch(request, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Any:
         """Rest framework's own errors as problem documents; everything else is the middleware's."""
@@ -55,6 +66,10 @@ class PortalView(APIView):
             code = str(exc.default_code).replace("_", "-")
             known = Problem(exc.status_code, code, str(exc.default_detail))
             return problem(known, detail=str(exc.detail))
+        if isinstance(exc, PortalNotFound) and self.refused_as_absent:
+            raise PermissionMissing(_BEYOND) from exc
+        if is_beyond_part(exc):
+            raise PermissionMissing(_BEYOND) from exc
         raise exc
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

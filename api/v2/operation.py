@@ -6,24 +6,28 @@ Strangers and tenants that do not exist get the answer of an unknown path.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.db import IntegrityError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from pydantic import BaseModel, ValidationError
 
+from api.audit_trail import record_deed
 from api.authentication import NotAuthenticated, enter, identify
 from api.json_answers import json_answer
 from api.v2.query import Query
-from api.v2.refusals import Refusal, invalid, not_found, wrong
+from api.v2.refusals import Refusal, already_there, invalid, not_found, wrong
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.record_event import record_event
 from tenants.access import Access
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
+from tenants.part import current_part, is_beyond_part, narrowed
 from tenants.scope import tenant_scope
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -64,6 +68,13 @@ class Reply:
     data: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An answer that is made when the operation's transaction is over: for what is waited for."""
+
+    make: Callable[[], HttpResponseBase]
+
+
 def operation(
     permission: str, *, event: str | None = None, records: tuple[str, ...] = (), dry_by_default: bool = False
 ) -> Callable[[View], View]:
@@ -76,16 +87,21 @@ def operation(
         def answer(request: HttpRequest, slug: str, **path: Any) -> HttpResponseBase:
             now = utc_now()
             try:
-                access = authorise(request, slug=slug, permission=permission, now=now)
-                if any(isinstance(part, str) and "\x00" in part for part in path.values()):
-                    raise not_found()
-                with tenant_scope(access.tenant_id):
-                    call = Call(request, access, now, Query(request.GET))
-                    found = view(call, **path)
-                    if event is not None and _was_done(found) and not (dry_by_default and _is_dry(call)):
-                        _record(call, event, path, records)
+                with narrowed():
+                    access = authorise(request, slug=slug, permission=permission, now=now)
+                    if any(isinstance(part, str) and "\x00" in part for part in path.values()):
+                        raise not_found()
+                    with beyond_part_is_forbidden(access, permission), tenant_scope(access.tenant_id):
+                        call = Call(request, access, now, Query(request.GET))
+                        found = view(call, **path)
+                        if event is not None and _was_done(found) and not (dry_by_default and _is_dry(call)):
+                            _record(call, event, path, records)
+                        if _was_done(found) and not permission.endswith(".read"):
+                            record_deed(request, action=f"v2.{event or view.__name__}", path=path)
             except Refusal as refusal:
                 return refusal.answer()
+            except IntegrityError as error:
+                return already_there(error).answer()
             return _answer(found)
 
         answer.permission = permission  # type: ignore[attr-defined]
@@ -107,9 +123,25 @@ def authorise(request: HttpRequest, *, slug: str, permission: str, now: datetime
     access = enter(caller, slug=slug)
     if access is None:
         raise not_found()
-    if not access.may(permission):
+    if not access.admit(permission):
         raise Refusal(403, "Forbidden")
     return access
+
+
+@contextlib.contextmanager
+def beyond_part_is_forbidden(access: Access, permission: str) -> Iterator[None]:
+    """For a caller whose grants reach a part of the tenant: writing beyond it is refused; what is not found
+    there is forbidden to those who may see it, and absent for all others."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.status == 404 and current_part() is not None and access.sees_beyond(permission):
+            raise Refusal(403, "Forbidden") from refusal
+        raise
+    except ProgrammingError as error:
+        if is_beyond_part(error):
+            raise Refusal(403, "Forbidden") from error
+        raise
 
 
 def by_method(**views: View) -> Callable[..., HttpResponseBase]:
@@ -128,6 +160,8 @@ def by_method(**views: View) -> Callable[..., HttpResponseBase]:
 
 
 def _answer(found: Any) -> HttpResponseBase:
+    if isinstance(found, Later):
+        return found.make()
     if isinstance(found, HttpResponseBase):
         return found
     if isinstance(found, Reply):

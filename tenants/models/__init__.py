@@ -1,12 +1,21 @@
 """One file per table. Django finds models through this package, so it names each module."""
 
 from tenants.models import (  # noqa: F401  Django's registry needs them loaded
+    audit_mark,
+    audit_row,
+    grant,
+    identity_provider,
     invitation,
     mail,
     membership,
+    operator_entry,
     organisation,
     organisation_member,
+    person_identity,
     plan,
+    role,
+    service_account,
+    sign_in_factor,
     sign_in_session,
     tenant,
     tenant_quota,

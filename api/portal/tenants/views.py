@@ -31,7 +31,6 @@ from controlplane.ledger.record_event import record_event
 from tenants.access import Access
 from tenants.models.tenant import Tenant
 from tenants.models.token import Token
-from tenants.permissions import PERMISSIONS
 from tenants.scope import tenant_scope
 from tenants.tokens import issue_token, revoke_token
 
@@ -52,7 +51,7 @@ class Status(PortalView):
                 "running_runs": DagRun.objects.filter(state="running").count(),
                 "running_tasks": TaskInstance.objects.filter(state="running").count(),
             }
-        permissions = sorted(PERMISSIONS[access.role])
+        permissions = sorted(access.permissions)
         return Response({**tenant_shape(tenant, access.role), **numbers, "permissions": permissions})
 
 
@@ -84,7 +83,7 @@ class Tokens(PortalView):
                 created_by=access.name,
                 now=now,
                 expires_at=None if days is None else now + timedelta(days=days),
-                at_most=access.role,
+                by=access,
             )
             _record(access, "create_token", made.id, made.name)
         shown = {name: getattr(made, name) for name in ("id", "name", "kind", "role", "expires_at")}

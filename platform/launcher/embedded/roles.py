@@ -1,4 +1,5 @@
-"""Prepares a Postgres server for Aerodrome: four login roles and one database, embedded or external alike.
+"""Prepares a Postgres server for Aerodrome: four login roles, one more that the application becomes for requests
+that reach a part of a tenant (`tenants.part`), and one database, embedded or external alike.
 
 No role is a superuser or passes row-level security. ``aerodrome_owner`` owns the database and its schema and
 runs the migrations; the other three own nothing, and the migrations grant them what they need. Everything
@@ -28,6 +29,8 @@ ROLES = {
     "sched": "aerodrome_sched",
     "auth": "aerodrome_auth",
 }
+GRANTED_ROLE = "aerodrome_granted"
+"""Nobody signs in as it; the application's role becomes it for one transaction, and does not inherit from it."""
 DATABASE_VARIABLES = {
     "app": "AERODROME_DATABASE_URL",
     "owner": "AERODROME_DATABASE_OWNER_URL",
@@ -95,6 +98,7 @@ def prepare_database(
         version, is_superuser = cursor.fetchone() or ("unknown", False)
         for key, role in ROLES.items():
             _ensure_role(connection, role=role, password=passwords[key])
+        _ensure_granted_role(connection)
         owner = sql.Identifier(ROLES["owner"])
         name = sql.Identifier(database)
         if not is_superuser:
@@ -128,6 +132,19 @@ def _ensure_role(connection: Connection, *, role: str, password: str) -> None:
         secret = encrypt_password(password, role, connection, "scram-sha-256")
         action = "CREATE ROLE {} " + _ATTRIBUTES if found is None else "ALTER ROLE {}"
         cursor.execute(sql.SQL(action + " PASSWORD %s").format(sql.Identifier(role)), [secret])
+
+
+def _ensure_granted_role(connection: Connection) -> None:
+    """The role for a part of a tenant, which the application's role may become (`SET ROLE`)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [GRANTED_ROLE])
+        granted, app = sql.Identifier(GRANTED_ROLE), sql.Identifier(ROLES["app"])
+        if cursor.fetchone() is None:
+            attributes = sql.SQL(_ATTRIBUTES.replace("LOGIN", "NOLOGIN", 1))
+            cursor.execute(sql.SQL("CREATE ROLE {} {}").format(granted, attributes))
+        # A role that inherited it would be under its policies in every statement.
+        cursor.execute(sql.SQL("ALTER ROLE {} NOINHERIT").format(app))
+        cursor.execute(sql.SQL("GRANT {} TO {}").format(granted, app))
 
 
 @contextmanager

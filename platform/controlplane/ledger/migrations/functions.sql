@@ -51,14 +51,14 @@ CREATE OR REPLACE FUNCTION app.decide(
       WHEN skipped >= total THEN 1 ELSE 0 END
   END
 $$;
-GRANT EXECUTE ON FUNCTION app.decide TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.decide TO aerodrome_app, aerodrome_granted, aerodrome_sched;
 
 -- A task that may run by its upstreams and depends on its past must ask the run before: the decision, negated.
 CREATE OR REPLACE FUNCTION app.asks(past_rule smallint, decision int) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN past_rule > 0 AND decision = 1 THEN -1 ELSE decision END
 $$;
-GRANT EXECUTE ON FUNCTION app.asks TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.asks TO aerodrome_app, aerodrome_granted, aerodrome_sched;
 
 -- What a waiting task does that reads the instances above it: domain.weighing.weigh, in SQL. Answers as app.decide.
 -- `above_*` are setups that are no direct upstream, `source_*` those that it is expanded over.
@@ -97,7 +97,7 @@ CREATE OR REPLACE FUNCTION app.weigh(
     ) parts
   ) decided
 $$;
-GRANT EXECUTE ON FUNCTION app.weigh TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.weigh TO aerodrome_app, aerodrome_granted, aerodrome_sched;
 
 -- How many instances a task has inside the mapped group at `depth` (1: the outermost) of those around it.
 CREATE OR REPLACE FUNCTION app.map_inside(lengths int[], depth int) RETURNS int
@@ -105,7 +105,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN lengths IS NULL THEN 1 ELSE (
     SELECT coalesce(round(exp(sum(ln(greatest(n, 1)::float8)))), 1)::int FROM unnest(lengths[depth + 1:]) AS l(n)) END
 $$;
-GRANT EXECUTE ON FUNCTION app.map_inside TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.map_inside TO aerodrome_app, aerodrome_granted, aerodrome_sched;
 
 -- Whether a run has a task with these dates of its own: Airflow's `task_filter`. Backfills have all.
 CREATE OR REPLACE FUNCTION app.has_task(
@@ -114,7 +114,7 @@ CREATE OR REPLACE FUNCTION app.has_task(
   SELECT run_type = 'backfill' OR logical_date IS NULL
     OR (start_date IS NULL OR start_date <= logical_date) AND (end_date IS NULL OR logical_date <= end_date)
 $$;
-GRANT EXECUTE ON FUNCTION app.has_task TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.has_task TO aerodrome_app, aerodrome_granted, aerodrome_sched;
 
 -- UUIDv7 inside the database: Postgres 18's own where there is one.
 DO $$ BEGIN
@@ -128,7 +128,7 @@ DO $$ BEGIN
     $f$;
   END IF;
 END $$;
-GRANT EXECUTE ON FUNCTION app.uuid7() TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.uuid7() TO aerodrome_app, aerodrome_granted, aerodrome_sched;
 
 -- An instant as Airflow's SDK serialises a datetime in UTC: what a task resumes with is read by it.
 CREATE OR REPLACE FUNCTION app.sdk_instant(at timestamptz) RETURNS jsonb
@@ -138,7 +138,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     'tz', jsonb_build_object('__classname__', 'builtins.tuple', '__version__', 1,
                              '__data__', jsonb_build_array('UTC', 'pendulum.tz.timezone.Timezone', 1, true))))
 $$;
-GRANT EXECUTE ON FUNCTION app.sdk_instant TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.sdk_instant TO aerodrome_app, aerodrome_granted, aerodrome_sched;
 
 -- The events of assets that a run consumed, as the Task Execution API tells them to its tasks: oldest first.
 CREATE OR REPLACE FUNCTION app.consumed_events(run uuid) RETURNS jsonb LANGUAGE sql STABLE AS $f$
@@ -157,4 +157,4 @@ CREATE OR REPLACE FUNCTION app.consumed_events(run uuid) RETURNS jsonb LANGUAGE 
   JOIN asset a ON a.tenant_id = (SELECT app.tenant()) AND a.id = e.asset_id
   WHERE c.tenant_id = (SELECT app.tenant()) AND c.dag_run_id = run
 $f$;
-GRANT EXECUTE ON FUNCTION app.consumed_events TO aerodrome_app, aerodrome_sched;
+GRANT EXECUTE ON FUNCTION app.consumed_events TO aerodrome_app, aerodrome_granted, aerodrome_sched;
