@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,6 +51,22 @@ class Results:
 
     def answer(self) -> dict[str, Any]:
         return {"success": self.success, "errors": self.errors}
+
+
+def missing_or_all(
+    wanted: Iterable[str],
+    held: Container[str],
+    action: BulkUpdate[Any] | BulkDelete[Any],
+    results: Results,
+    told: str,
+) -> bool:
+    """Whether the action goes on: everything it names is there, or what is not may be skipped. `told` has a `{}`
+    for the names that are missing."""
+    missing = {name for name in wanted if name not in held}
+    if missing and action.action_on_non_existence == "fail":
+        results.fail(404, told.format(missing))
+        return False
+    return True
 
 
 class Outcome:

@@ -67,6 +67,9 @@ class Query:
     def integers(self, name: str) -> list[int]:
         return [self._read(name, value, _INTEGER, index) for index, value in enumerate(self.texts(name))]
 
+    def number(self, name: str) -> float | None:
+        return self._one(name, _FLOAT)
+
     def boolean(self, name: str) -> bool | None:
         return self._one(name, _BOOLEAN)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import IntegrityError
 from django.http import HttpResponse
 from pydantic import ValidationError
 
 from api.json_answers import json_answer
+
+_UNIQUE_VIOLATION = "23505"
 
 
 class Refusal(Exception):
@@ -37,3 +40,16 @@ def invalid(error: ValidationError, where: Iterable[str | int]) -> Refusal:
 def wrong(where: Iterable[str | int], message: str, given: Any, kind: str = "value_error") -> Refusal:
     """422 for a mistake that only we can see."""
     return Refusal(422, [{"type": kind, "loc": list(where), "msg": message, "input": given}])
+
+
+def taken(message: str) -> Refusal:
+    """409 as Airflow words what its database refuses to store twice."""
+    reason = "Unique constraint violation"
+    return Refusal(409, {"reason": reason, "statement": "hidden", "orig_error": "hidden", "message": message})
+
+
+def already_there(error: IntegrityError) -> Refusal:
+    """Of two who made the same thing at once, what the second hears. Any other mistake is raised again."""
+    if getattr(error.__cause__, "pgcode", None) != _UNIQUE_VIOLATION:
+        raise error
+    return taken("Somebody else made the same thing at the same time")

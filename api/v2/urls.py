@@ -6,29 +6,41 @@ from functools import partial
 
 from django.urls import path, register_converter
 
+from api.v2.asset_state_store import views as asset_states
 from api.v2.assets import events as asset_events
 from api.v2.assets import queued as queued_events
 from api.v2.assets import views as assets
 from api.v2.auth import views as auth
 from api.v2.backfills import views as backfills
+from api.v2.config import views as config
+from api.v2.connections import bulk as many_connections
+from api.v2.connections import testing
 from api.v2.connections import views as connections
 from api.v2.dag_runs import bulk as many_runs
 from api.v2.dag_runs import clear as clear_runs
 from api.v2.dag_runs import views as runs
+from api.v2.dag_runs import wait
+from api.v2.dag_stats import views as stats
 from api.v2.dag_versions import views as versions
+from api.v2.dags import favorites, parsing
 from api.v2.dags import views as dags
 from api.v2.event_logs import views as event_logs
+from api.v2.extra_links import views as links
 from api.v2.hitl import views as questions
 from api.v2.import_errors import views as import_errors
 from api.v2.logs import views as logs
 from api.v2.monitor import views as monitor
-from api.v2.operation import by_method
+from api.v2.operation import View, by_method
+from api.v2.pools import bulk as many_pools
 from api.v2.pools import views as pools
 from api.v2.task_instances import bulk, clear, dependencies, mark, tries
 from api.v2.task_instances import views as instances
+from api.v2.task_state_store import views as task_states
 from api.v2.tasks import views as tasks
+from api.v2.variables import bulk as many_variables
 from api.v2.variables import views as variables
 from api.v2.xcoms import views as xcoms
+from api.v2.xcoms import writing as xcom_writing
 
 
 class SignedConverter:
@@ -45,6 +57,16 @@ class SignedConverter:
 
 register_converter(SignedConverter, "signed")
 
+
+def _named(connection_id: str) -> dict[str, View]:
+    """A connection may have the name of an operation beside it."""
+    return {
+        "GET": partial(connections.get_connection, connection_id=connection_id),
+        "PATCH": partial(connections.patch_connection, connection_id=connection_id),
+        "DELETE": partial(connections.delete_connection, connection_id=connection_id),
+    }
+
+
 _RUNS = "api/v2/dags/<str:dag_id>/dagRuns"
 _RUN = f"{_RUNS}/<str:dag_run_id>"
 _TASKS = f"{_RUN}/taskInstances"
@@ -54,6 +76,15 @@ _MAPPED = f"{_TASK}/<signed:map_index>"
 urlpatterns = [
     path("auth/token", by_method(POST=auth.create_token, GET=auth.refuse_anonymous)),
     path("auth/token/cli", by_method(POST=auth.create_token_cli)),
+    path("auth/token/login", by_method(GET=auth.refuse_anonymous)),
+    path("api/v2/auth/login", by_method(GET=auth.login)),
+    path("api/v2/auth/logout", by_method(GET=auth.logout)),
+    path("api/v2/config", by_method(GET=config.get_config)),
+    path("api/v2/config/section/<str:section>/option/<str:option>", by_method(GET=config.get_config_value)),
+    path("api/v2/plugins", by_method(GET=config.get_plugins)),
+    path("api/v2/plugins/importErrors", by_method(GET=config.import_errors)),
+    path("api/v2/providers", by_method(GET=config.get_providers)),
+    path("api/v2/jobs", by_method(GET=config.get_jobs)),
     path("api/v2/version", by_method(GET=monitor.get_version)),
     path("api/v2/monitor/health", by_method(GET=monitor.get_health)),
     path("api/v2/dags", by_method(GET=dags.get_dags, PATCH=dags.patch_dags)),
@@ -61,6 +92,10 @@ urlpatterns = [
         "api/v2/dags/<str:dag_id>",
         by_method(GET=dags.get_dag, PATCH=dags.patch_dag, DELETE=dags.delete_dag),
     ),
+    path("api/v2/dags/<str:dag_id>/favorite", by_method(POST=favorites.favorite_dag)),
+    path("api/v2/dags/<str:dag_id>/unfavorite", by_method(POST=favorites.unfavorite_dag)),
+    path("api/v2/parseDagFile/<str:file_token>", by_method(PUT=parsing.reparse_dag_file)),
+    path("api/v2/dagStats", by_method(GET=stats.get_dag_stats)),
     path("api/v2/dags/<str:dag_id>/clearTaskInstances", by_method(POST=clear.post_clear_task_instances)),
     path("api/v2/dags/<str:dag_id>/clearDagRuns", by_method(POST=clear_runs.clear_dag_runs)),
     path("api/v2/dags/<str:dag_id>/clearPartitions", by_method(POST=clear_runs.clear_dag_run_partitions)),
@@ -96,6 +131,18 @@ urlpatterns = [
         by_method(GET=asset_events.get_asset_events, POST=asset_events.create_asset_event),
     ),
     path("api/v2/assets/<signed:asset_id>", by_method(GET=assets.get_asset)),
+    path(
+        "api/v2/assets/<signed:asset_id>/state-store",
+        by_method(GET=asset_states.list_asset_state_store, DELETE=asset_states.clear_asset_state_store),
+    ),
+    path(
+        "api/v2/assets/<signed:asset_id>/state-store/<path:key>",
+        by_method(
+            GET=asset_states.get_asset_state_store,
+            PUT=asset_states.set_asset_state_store,
+            DELETE=asset_states.delete_asset_state_store,
+        ),
+    ),
     path("api/v2/assets/<signed:asset_id>/materialize", by_method(POST=assets.materialize_asset)),
     path(
         "api/v2/assets/<signed:asset_id>/queuedEvents",
@@ -115,12 +162,22 @@ urlpatterns = [
             DELETE=queued_events.delete_dag_asset_queued_event,
         ),
     ),
-    path("api/v2/pools", by_method(GET=pools.get_pools, POST=pools.post_pool)),
+    path(
+        "api/v2/pools",
+        by_method(GET=pools.get_pools, POST=pools.post_pool, PATCH=many_pools.bulk_pools),
+    ),
     path(
         "api/v2/pools/<path:pool_name>",
         by_method(GET=pools.get_pool, PATCH=pools.patch_pool, DELETE=pools.delete_pool),
     ),
-    path("api/v2/variables", by_method(GET=variables.get_variables, POST=variables.post_variable)),
+    path(
+        "api/v2/variables",
+        by_method(
+            GET=variables.get_variables,
+            POST=variables.post_variable,
+            PATCH=many_variables.bulk_variables,
+        ),
+    ),
     path(
         "api/v2/variables/<path:variable_key>",
         by_method(
@@ -129,7 +186,26 @@ urlpatterns = [
             DELETE=variables.delete_variable,
         ),
     ),
-    path("api/v2/connections", by_method(GET=connections.get_connections, POST=connections.post_connection)),
+    path(
+        "api/v2/connections",
+        by_method(
+            GET=connections.get_connections,
+            POST=connections.post_connection,
+            PATCH=many_connections.bulk_connections,
+        ),
+    ),
+    path("api/v2/connections/test", by_method(POST=testing.test_connection, **_named("test"))),
+    path(
+        "api/v2/connections/defaults",
+        by_method(POST=testing.create_default_connections, **_named("defaults")),
+    ),
+    path(
+        "api/v2/connections/enqueue-test",
+        by_method(
+            **_named("enqueue-test")
+            | {"GET": testing.get_connection_test, "POST": testing.enqueue_connection_test}
+        ),
+    ),
     path(
         "api/v2/connections/<str:connection_id>",
         by_method(
@@ -152,6 +228,7 @@ urlpatterns = [
         ),
     ),
     path(_RUN, by_method(GET=runs.get_dag_run, PATCH=runs.patch_dag_run, DELETE=runs.delete_dag_run)),
+    path(f"{_RUN}/wait", by_method(GET=wait.wait_dag_run_until_finished)),
     path(f"{_RUN}/clear", by_method(POST=clear_runs.clear_dag_run)),
     path(f"{_RUN}/taskGroupInstances/<str:group_id>", by_method(PATCH=mark.patch_task_group_instances)),
     path(
@@ -186,8 +263,33 @@ urlpatterns = [
     path(f"{_TASK}/tries", by_method(GET=tries.get_task_instance_tries)),
     path(f"{_TASK}/tries/<signed:try_number>", by_method(GET=tries.get_task_instance_try)),
     path(f"{_TASK}/logs/<signed:try_number>", by_method(GET=logs.get_log)),
-    path(f"{_TASK}/xcomEntries", by_method(GET=xcoms.get_xcom_entries)),
-    path(f"{_TASK}/xcomEntries/<path:xcom_key>", by_method(GET=xcoms.get_xcom_entry)),
+    path(f"{_TASK}/links", by_method(GET=links.get_extra_links)),
+    path(f"{_TASK}/externalLogUrl/<signed:try_number>", by_method(GET=links.get_external_log_url)),
+    path(
+        f"{_TASK}/state-store",
+        by_method(GET=task_states.list_task_state_store, DELETE=task_states.clear_task_state_store),
+    ),
+    path(
+        f"{_TASK}/state-store/<path:key>",
+        by_method(
+            GET=task_states.get_task_state_store,
+            PUT=task_states.set_task_state_store,
+            PATCH=task_states.patch_task_state_store,
+            DELETE=task_states.delete_task_state_store,
+        ),
+    ),
+    path(
+        f"{_TASK}/xcomEntries",
+        by_method(GET=xcoms.get_xcom_entries, POST=xcom_writing.create_xcom_entry),
+    ),
+    path(
+        f"{_TASK}/xcomEntries/<path:xcom_key>",
+        by_method(
+            GET=xcoms.get_xcom_entry,
+            PATCH=xcom_writing.update_xcom_entry,
+            DELETE=xcom_writing.delete_xcom_entry,
+        ),
+    ),
     path(_MAPPED, by_method(GET=instances.get_mapped_task_instance, PATCH=mark.patch_task_instance)),
     path(f"{_MAPPED}/dry_run", by_method(PATCH=mark.patch_task_instance_dry_run)),
     path(

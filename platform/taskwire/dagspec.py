@@ -114,6 +114,8 @@ class TaskSpec(Struct, kw_only=True):
     dag_dependencies: list[dict[str, str]] = []
     """Other DAGs: {"kind": "triggers" | "waits_for", "dag_id", and "task_id" of the other DAG if one}."""
     extra_links: list[str] = []
+    extra_link_keys: dict[str, str] = {}
+    """Name of a link -> the XCom key under which the worker leaves it."""
     start_from_trigger: bool = False
     start_trigger: dict[str, Any] = {}
     """{"classpath", "kwargs", "next_method", "next_kwargs", "timeout_seconds"}: it starts in a trigger."""

@@ -1,4 +1,4 @@
-"""POST /t/<slug>/auth/token and /auth/token/cli: a name and a password for an access token.
+"""POST /auth/token and /auth/token/cli: a name and a password for an access token. GET /api/v2/auth/login and logout.
 
 Airflow's simple auth manager is the model: JSON or form bodies, 201 with `access_token`, 401 otherwise. A
 tenant that does not exist, and a tenant the person does not belong to, answer as a wrong password does.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +19,7 @@ from api.v2.refusals import Refusal, invalid, wrong
 from controlplane.foundation.clock import utc_now
 from tenants.access import find_access
 from tenants.access_tokens import DAY_SECONDS, issue_access_token
+from tenants.audit.context import note_tenant
 from tenants.sign_in import SignInRefused, SignInThrottled, check_password
 
 CLI_SECONDS = 3600
@@ -39,6 +42,34 @@ def create_token_cli(request: HttpRequest, slug: str) -> HttpResponse:
     return _sign_in(request, slug, CLI_SECONDS)
 
 
+def login(request: HttpRequest, slug: str) -> HttpResponse:
+    """To the portal's sign-in page, and from there to `next`, which must be an address of this platform."""
+    target = request.GET.get("next")
+    if target is not None and not is_own_address(target):
+        return Refusal(400, "Invalid or unsafe next URL").answer()
+    return _redirect(f"{settings.BASE_URL}/sign-in" + (f"?{urlencode({'next': target})}" if target else ""))
+
+
+def logout(request: HttpRequest, slug: str) -> HttpResponse:
+    """To the portal's sign-in page. A cookie that Airflow's own pages may have left goes."""
+    answer = _redirect(f"{settings.BASE_URL}/sign-in")
+    answer.delete_cookie("_token", path=f"/t/{slug}/")
+    return answer
+
+
+def is_own_address(target: str) -> bool:
+    """Whether a browser that is sent there stays on this platform. Browsers read `\\` as `/`."""
+    plain = unquote(target).strip().replace("\\", "/")
+    if plain.startswith("//") or any(ord(letter) < 32 for letter in plain):
+        return False
+    own, given = urlsplit(settings.BASE_URL), urlsplit(urljoin(settings.BASE_URL + "/", plain))
+    return (given.scheme, given.netloc) == (own.scheme, own.netloc)
+
+
+def _redirect(address: str) -> HttpResponse:
+    return HttpResponse(status=307, headers={"Location": address})
+
+
 def refuse_anonymous(request: HttpRequest, slug: str) -> HttpResponse:
     """GET forms give a token to everybody where Airflow runs without sign-in: never here."""
     detail = "This method is only allowed if ``[core] simple_auth_manager_all_admins`` is True"
@@ -55,6 +86,7 @@ def _sign_in(request: HttpRequest, slug: str, lifetime_seconds: int) -> HttpResp
         access = find_access(user_id=user.id, slug=slug)
         if access is None:
             raise SignInRefused
+        note_tenant(access.tenant_id)
     except Refusal as refusal:
         return refusal.answer()
     except SignInRefused:

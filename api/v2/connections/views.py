@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -83,7 +84,7 @@ def post_connection(call: Call) -> Any:
         reason = "Unique constraint violation"
         detail = {"reason": reason, "statement": "hidden", "orig_error": "hidden", "message": message}
         raise Refusal(409, detail)
-    _put(call, body)
+    put(call, body)
     return Reply(201, _response(_read(body.connection_id)))
 
 
@@ -95,22 +96,7 @@ def patch_connection(call: Call, connection_id: str) -> Any:
     body = call.body(ConnectionBody)
     if body.connection_id != connection_id:
         raise Refusal(400, "The connection_id in the request body does not match the URL parameter")
-    row = _read(connection_id)
-    held = connections.secrets_of(row)
-    mask = {"schema_" if name == "schema" else name for name in call.query.texts("update_mask")}
-    fields = body.model_fields_set & mask if mask else body.model_fields_set
-    merged = body.model_copy(
-        update={
-            **{
-                name: getattr(row, "schema" if name == "schema_" else name)
-                for name in ("conn_type", "description", "host", "login", "schema_", "port")
-                if name not in fields
-            },
-            "password": _password(body.password, held.password) if "password" in fields else held.password,
-            "extra": merge_masked(body.extra, held.extra) if "extra" in fields else held.extra,
-        }
-    )
-    _put(call, merged)
+    change(call, _read(connection_id), body, call.query.texts("update_mask"))
     return _response(_read(connection_id))
 
 
@@ -128,7 +114,27 @@ def _password(given: str | None, held: str | None) -> str | None:
     return held if given == MASK else given
 
 
-def _put(call: Call, body: ConnectionBody) -> None:
+def change(call: Call, row: Connection, body: ConnectionBody, update_mask: Sequence[str]) -> None:
+    """Write what the body (or of it, the mask) names. Masked secrets that come back stay as they are."""
+    held = connections.secrets_of(row)
+    mask = {"schema_" if name == "schema" else name for name in update_mask}
+    fields = body.model_fields_set & mask if mask else body.model_fields_set
+    merged = body.model_copy(
+        update={
+            **{
+                name: getattr(row, "schema" if name == "schema_" else name)
+                for name in ("conn_type", "description", "host", "login", "schema_", "port")
+                if name not in fields
+            },
+            "password": _password(body.password, held.password) if "password" in fields else held.password,
+            "extra": merge_masked(body.extra, held.extra) if "extra" in fields else held.extra,
+        }
+    )
+    put(call, merged)
+
+
+def put(call: Call, body: ConnectionBody) -> None:
+    """All of it, as the body says."""
     connections.put(
         conn_id=body.connection_id,
         conn_type=body.conn_type,

@@ -13,6 +13,7 @@ from api.v2.listing import patterns, within
 from api.v2.query import Query
 from controlplane.ledger.models.asset_reference import AssetReference
 from controlplane.ledger.models.dag import Dag
+from controlplane.ledger.models.dag_favorite import DagFavorite
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
 
@@ -74,9 +75,16 @@ def _by_bundle(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:
         rows = rows.none()
     if (version := query.text("bundle_version")) is not None:
         rows = rows.filter(Q(bundle_version__commit_sha=version) | Q(bundle_version__digest=version))
-    if query.boolean("is_favorite"):
-        rows = rows.none()  # favourites are not kept yet: nobody has one
     return rows
+
+
+def by_favorite(rows: QuerySet[Dag], query: Query, owner: str) -> QuerySet[Dag]:
+    """Those that `owner` marked, or did not, when the query asks for it."""
+    wanted = query.boolean("is_favorite")
+    if wanted is None:
+        return rows
+    marked = Exists(DagFavorite.objects.filter(dag_id=OuterRef("id"), owner=owner))
+    return rows.filter(marked if wanted else ~marked)
 
 
 def _by_timetable(rows: QuerySet[Dag], query: Query) -> QuerySet[Dag]:

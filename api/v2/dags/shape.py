@@ -18,6 +18,7 @@ from controlplane.ledger.models.dag import Dag
 from domain.assets import expression, key_of, leaves
 from taskwire.dagspec import DagSpec
 
+TOKEN_SALT = "file-token"  # noqa: S105  a purpose, no secret
 _DURATION = TypeAdapter(timedelta)
 
 
@@ -66,13 +67,13 @@ def _response(row: Dag, facts: VersionFacts | None, bundle: str | None) -> dict[
         "owners": row.owners,
         "is_backfillable": is_periodic and (allowed is None or "backfill" in allowed),
         "file_token": signing.dumps(
-            {"bundle_name": BUNDLE_NAME, "relative_fileloc": row.relative_fileloc}, salt="file-token"
+            {"bundle_name": BUNDLE_NAME, "relative_fileloc": row.relative_fileloc}, salt=TOKEN_SALT
         ),
     }
 
 
 def details_response(row: Dag, facts: VersionFacts, raw_spec: Any, active_runs: int) -> dict[str, Any]:
-    """DAGDetailsResponse."""
+    """DAGDetailsResponse, but for `is_favorite`, which depends on who asks."""
     spec = msgspec.convert(raw_spec, DagSpec)
     return {
         **dag_responses([row])[0],
@@ -91,7 +92,6 @@ def details_response(row: Dag, facts: VersionFacts, raw_spec: Any, active_runs: 
         "default_args": spec.default_args,
         "rerun_with_latest_version": spec.rerun_with_latest_version,
         "owner_links": spec.owner_links,
-        "is_favorite": False,
         "active_runs_count": active_runs,
         "concurrency": row.max_active_tasks,
         "latest_dag_version": facts.response,

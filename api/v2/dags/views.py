@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from pydantic import BaseModel, ConfigDict
 
-from api.v2.dags.search import ORDERS, search_dags
+from api.v2.dags.favorites import owner_of
+from api.v2.dags.search import ORDERS, by_favorite, search_dags
 from api.v2.dags.shape import dag_responses, details_response
 from api.v2.listing import page
 from api.v2.operation import Call, Reply, operation
 from api.v2.refusals import Refusal, not_found
 from api.v2.version_facts import facts_of
 from controlplane.ledger.models.dag import Dag
+from controlplane.ledger.models.dag_favorite import DagFavorite
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.runs import delete as deletion
@@ -29,7 +32,7 @@ class DagPatchBody(BaseModel):
 @operation("dags.read")
 def get_dags(call: Call) -> Any:
     """A page of DAGs: the page, the total, and the facts of versions not remembered."""
-    rows, total = page(search_dags(call.query), call.query, ORDERS, default="dag_id")
+    rows, total = page(_found(call), call.query, ORDERS, default="dag_id")
     return {"dags": dag_responses(rows), "total_entries": total}
 
 
@@ -48,7 +51,8 @@ def get_dag_details(call: Call, dag_id: str) -> Any:
         raise not_found(f"The Dag with ID: `{dag_id}` was not found")
     facts = facts_of([row.current_version_id])[row.current_version_id]
     active = DagRun.objects.filter(dag_id=dag_id, state="running").count()
-    return details_response(row, facts, spec, active)
+    marked = DagFavorite.objects.filter(dag_id=row.id, owner=owner_of(call.access)).exists()
+    return {**details_response(row, facts, spec, active), "is_favorite": marked}
 
 
 @operation("dags.edit", event="patch_dag", records=("is_paused",))
@@ -66,7 +70,7 @@ def patch_dag(call: Call, dag_id: str) -> Any:
 def patch_dags(call: Call) -> Any:
     """Pause or resume every DAG that the filters match. As in Airflow, without a pattern none is matched."""
     body = _patch_body(call)
-    found = search_dags(call.query)
+    found = _found(call)
     if call.query.text("dag_id_pattern") is None and call.query.text("dag_id_prefix_pattern") is None:
         found = found.none()
     wanted = list(found.order_by("dag_id").values_list("dag_id", flat=True))
@@ -88,6 +92,10 @@ def delete_dag(call: Call, dag_id: str) -> Any:
     except deletion.DagBusy as error:
         raise Refusal(409, f"Task instances of dag with id: '{dag_id}' are still running") from error
     return Reply(204)
+
+
+def _found(call: Call) -> QuerySet[Dag]:
+    return by_favorite(search_dags(call.query), call.query, owner_of(call.access))
 
 
 def read_dag(dag_id: str) -> Dag:

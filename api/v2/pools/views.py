@@ -77,7 +77,7 @@ def post_pool(call: Call) -> Any:
                 "message": f"The Pool with name: `{body.name}` already exists",
             },
         )
-    _look_again(call)
+    look_again(call)
     return Reply(201, pool_responses([_read(body.name)])[0])
 
 
@@ -94,13 +94,8 @@ def patch_pool(call: Call, pool_name: str) -> Any:
         fields &= mask
     elif pool_name != DEFAULT_POOL and body.slots is None:
         raise wrong(("slots",), "Input should be a valid integer", None, "int_type")
-    if pool_name == DEFAULT_POOL and not fields <= {"slots", "include_deferred"}:
-        raise Refusal(400, "Only slots and included_deferred can be modified on Default Pool")
-    for field in fields:
-        value = getattr(body, field)
-        setattr(row, field, "" if field == "description" and value is None else value)
-    row.save(update_fields=sorted(fields))
-    _look_again(call)
+    change(row, body, fields)
+    look_again(call)
     return pool_responses([row])[0]
 
 
@@ -121,7 +116,17 @@ def _read(pool_name: str) -> Pool:
     return row
 
 
-def _look_again(call: Call) -> None:
+def change(row: Pool, body: PoolBody | PoolPatchBody, fields: set[str]) -> None:
+    """Write these fields of the body. Raises the Refusal that Airflow gives for the default pool."""
+    if row.name == DEFAULT_POOL and not fields <= {"slots", "include_deferred"}:
+        raise Refusal(400, "Only slots and included_deferred can be modified on Default Pool")
+    for field in fields:
+        value = getattr(body, field)
+        setattr(row, field, "" if field == "description" and value is None else value)
+    row.save(**({"force_insert": True} if row._state.adding else {"update_fields": sorted(fields)}))
+
+
+def look_again(call: Call) -> None:
     """Capacity changed: held tasks may be admitted now."""
     add_items(items=[("admit", None, call.now)])
     notify("work", str(current_tenant()))

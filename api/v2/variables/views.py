@@ -73,11 +73,7 @@ def patch_variable(call: Call, variable_key: str) -> Any:
     if body.key != variable_key:
         raise Refusal(400, "Invalid body, key from request body doesn't match uri parameter")
     row = _read(variable_key)
-    mask = set(call.query.texts("update_mask"))
-    fields = body.model_fields_set & mask if mask else body.model_fields_set
-    value = body.text() if "value" in fields else variables.value_of(row)
-    description = body.description if "description" in fields else row.description
-    variables.put(key=variable_key, value=value, description=description, now=call.now)
+    write(call, row, body, set(call.query.texts("update_mask")))
     return _response(_read(variable_key))
 
 
@@ -89,6 +85,14 @@ def delete_variable(call: Call, variable_key: str) -> Any:
     except variables.VariableUnknown as error:
         raise not_found(f"The Variable with key: `{variable_key}` was not found") from error
     return Reply(204)
+
+
+def write(call: Call, row: Variable, body: VariableBody, mask: set[str]) -> None:
+    """Change what the body (or of it, the mask) names."""
+    fields = body.model_fields_set & mask if mask else body.model_fields_set
+    value = body.text() if "value" in fields else variables.value_of(row)
+    description = body.description if "description" in fields else row.description
+    variables.put(key=row.key, value=value, description=description, now=call.now)
 
 
 def _read(key: str) -> Variable:

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from api.v2.listing import ordered, ordering, patterns, within
 from api.v2.operation import Call, operation
+from api.v2.query import Query
 from api.v2.refusals import not_found, wrong
 from api.v2.version_facts import facts_of
 from controlplane.execution import large_xcoms
@@ -47,28 +48,36 @@ def get_xcom_entries(call: Call, dag_id: str, dag_run_id: str, task_id: str) -> 
     columns = ordering(query.texts("order_by") or _DEFAULT, ORDERS, default="key")
     offset, limit = query.offset(), query.limit()
     found = list(ordered(rows, columns)[offset : offset + limit])
-    return {"xcom_entries": _responses(found), "total_entries": rows.count()}
+    return {"xcom_entries": shown(found), "total_entries": rows.count()}
 
 
 @operation("runs.read")
 def get_xcom_entry(call: Call, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str) -> Any:
     """One entry with its value as it is stored, or as text with `stringify`."""
-    given = call.query.integer("map_index")
-    if given is not None and given < -1:
-        raise wrong(("query", "map_index"), "Input should be greater than or equal to -1", str(given))
+    given = read_index(call.query)
     stringify = call.query.boolean("stringify") or False
     found = Q(dag_id=dag_id, run_id=dag_run_id, task_id=task_id, key=xcom_key)
-    found &= Q(map_index=-1 if given is None else given)
+    found &= Q(map_index=given)
     row = XCom.objects.select_related("dag_run").filter(found).first()
     if row is None:
         raise not_found(f"XCom entry with key: `{xcom_key}` not found")
     value = large_xcoms.value_of(value=row.value, kept_as=row.kept_as)
     if stringify and value is not None and not isinstance(value, str):
         value = json.dumps(value)
-    return {**_responses([row])[0], "value": value}
+    return {**shown([row])[0], "value": value}
 
 
-def _responses(rows: list[XCom]) -> list[dict[str, Any]]:
+def read_index(query: Query) -> int:
+    """The map index of the query, -1 when none is given."""
+    given = query.integer("map_index")
+    if given is not None and given < -1:
+        told = "Input should be greater than or equal to -1"
+        raise wrong(("query", "map_index"), told, str(given), "greater_than_equal")
+    return -1 if given is None else given
+
+
+def shown(rows: list[XCom]) -> list[dict[str, Any]]:
+    """XComResponse of each; `dag_run` was selected with them."""
     facts = facts_of(row.dag_run.dag_version_id for row in rows)
     answers = []
     for row in rows:

@@ -26,6 +26,11 @@ def extra_links(*, task: Any) -> list[str]:
     return sorted(str(link.name) for link in task.operator_extra_links)
 
 
+def extra_link_keys(*, task: Any) -> dict[str, str]:
+    """Name of a link -> the XCom key under which the worker leaves it."""
+    return {str(link.name): str(link.xcom_key) for link in task.operator_extra_links}
+
+
 def start_trigger(*, task: Any, plain: Plain) -> dict[str, Any]:
     """Trigger and resume method of a task that starts deferred; empty for any other."""
     args = task.start_trigger_args

@@ -10,7 +10,7 @@ from aerodrome_runtime.translate.callbacks import task_callbacks
 from aerodrome_runtime.translate.code import code_sha
 from aerodrome_runtime.translate.expand import expand_input
 from aerodrome_runtime.translate.groups import mapped_group_ids
-from aerodrome_runtime.translate.links import dag_dependencies, extra_links, start_trigger
+from aerodrome_runtime.translate.links import dag_dependencies, extra_link_keys, extra_links, start_trigger
 from aerodrome_runtime.translate.params import own_params
 from aerodrome_runtime.translate.plain import Plain
 from aerodrome_runtime.translate.weight import own_weight, weight_rule
@@ -86,6 +86,7 @@ def task(*, source: Any, dag_params: dict[str, Any], plain: Plain) -> TaskSpec:
         outlets=assets(sources=source.outlets, plain=plain),
         dag_dependencies=dag_dependencies(task=source),
         extra_links=extra_links(task=source),
+        extra_link_keys=extra_link_keys(task=source),
         start_from_trigger=bool(source.start_from_trigger),
         start_trigger=start_trigger(task=source, plain=plain),
         code_sha=code_sha(task=source, plain=plain),
