@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from tenants.access import Access, find_access
 from tenants.access_tokens import PORTAL_AUDIENCE, AccessTokenInvalid, read_access_token
 from tenants.audit.context import note_actor, note_tenant
+from tenants.sessions import is_live
 from tenants.tokens import verify_token
 
 
@@ -31,6 +32,8 @@ class Caller:
     tenant_id: UUID | None = None
     """The only tenant the token is good for; None: wherever the person is a member."""
     machine: Access | None = None
+    session_id: UUID | None = None
+    """The sign-in that a person's token falls with."""
 
 
 def identify(request: HttpRequest, *, now: datetime) -> Caller:
@@ -48,9 +51,14 @@ def identify(request: HttpRequest, *, now: datetime) -> Caller:
         note_actor(kind="token", name=name, actor_id=subject.token_id)
         return Caller(name=name, tenant_id=subject.tenant_id, machine=access)
     claims = read_access_token(text=text, now=now)
+    session_id = claims.session_id
+    if session_id is not None and not is_live(session_id=session_id, user_id=claims.user_id, now=now):
+        raise AccessTokenInvalid("this sign-in has ended: sign in again")
     tenant_id = None if claims.audience == PORTAL_AUDIENCE else claims.tenant_id
     note_actor(kind="person", name=claims.username, actor_id=claims.user_id)
-    return Caller(name=claims.username, user_id=claims.user_id, tenant_id=tenant_id)
+    return Caller(
+        name=claims.username, user_id=claims.user_id, tenant_id=tenant_id, session_id=session_id
+    )
 
 
 def enter(caller: Caller, *, slug: str) -> Access | None:

@@ -15,7 +15,7 @@ from controlplane.execution.asset_states import LONGEST_KEY, StateUnknown
 from controlplane.execution.attempts import Stage
 from controlplane.ledger.models.asset import Asset
 
-KEEP = Rule(stage=Stage.SETTLING)
+KEEP = Rule(stage=Stage.SETTLING, quiet="values that tasks keep with an asset, read by tasks alone")
 
 
 class _Value(Strict, kw_only=True):

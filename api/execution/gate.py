@@ -37,6 +37,7 @@ from controlplane.execution.attempts import (
 from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import uuid_or_none
 from controlplane.secrets.contract import KeyUnavailable
+from tenants.audit.context import note_actor, note_tenant
 from tenants.scope import tenant_scope
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ class Rule:
     superseded: int = 410
     """Status with `own` for an attempt that another one replaced. Airflow gives a retried or cleared task
     instance a new id; 410 is its answer to the old one on heartbeats, 409 on moves of the state."""
+    quiet: str = ""
+    """Why a call that changes something leaves no audit row. What an attempt tells of itself never does."""
     callbacks: bool | None = None
     """Whether a callback may call it; by default when it is about no attempt and asks for no running one."""
 
@@ -93,6 +96,11 @@ def routed(**methods: Endpoint) -> View:
         return _worded(request, lambda: _answer(methods[method], rules[method], request, path))
 
     view.rules = rules  # type: ignore[attr-defined]
+    view.audit_quiet = {  # type: ignore[attr-defined]
+        method: rule.quiet or "the attempt tells of itself: the ledger keeps each try"
+        for method, rule in rules.items()
+        if rule.own or rule.quiet
+    }
     view.endpoints = methods  # type: ignore[attr-defined]
     return view
 
@@ -120,6 +128,8 @@ def _answer(endpoint: Endpoint, rule: Rule, request: HttpRequest, path: dict[str
         raise Refusal(403, "A callback may not call this")
     if rule.own and uuid_or_none(path.pop("task_instance_id")) != claims.task_instance_id:
         raise Refusal(403, "Token subject does not match task instance ID")
+    note_actor(kind="task", name=f"task:{claims.task_instance_id}", actor_id=claims.task_instance_id)
+    note_tenant(claims.tenant_id)
     with tenant_scope(claims.tenant_id):
         attempt = _attempt(claims, rule, now)
         response = endpoint(Call(request=request, now=now, claims=claims, attempt=attempt), **path)

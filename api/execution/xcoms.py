@@ -16,7 +16,9 @@ from controlplane.execution.xcoms import MappedLengthTooLarge, XComName, XComRun
 
 # Airflow pushes an operator's extra links after the task reported its state.
 XCOM = Rule(stage=Stage.SETTLING)
-WRITE = Rule(stage=Stage.SETTLING, callbacks=False)
+WRITE = Rule(
+    stage=Stage.SETTLING, callbacks=False, quiet="values that tasks hand to each other, kept with their run"
+)
 
 
 @allow(XCOM)
