@@ -170,19 +170,15 @@ class TenantForeignKey(_Ddl):
 
 
 class PlatformTable(_Ddl):
-    """Grants on a table that belongs to no tenant (agents, people). Such tables are on a reviewed list.
+    """Grants on a table that belongs to no tenant (agents, people). Such tables are on a reviewed list."""
 
-    `also`: tables of a library that get the same grants; the model needs a key to one of them, so that its
-    migration comes after the library's.
-    """
-
-    def __init__(self, *, name: str, grants: dict[str, str], also: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, name: str, grants: dict[str, str]) -> None:
         super().__init__(name=name)
-        self.grants, self.also = grants, tuple(also)
+        self.grants = grants
 
     def deconstruct(self) -> tuple[str, tuple[()], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()
-        return path, (), {**kwargs, "grants": self.grants, **({"also": self.also} if self.also else {})}
+        return path, (), {**kwargs, "grants": self.grants}
 
     def ddl(self, table: str) -> str:
         out = []

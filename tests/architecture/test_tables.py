@@ -22,6 +22,7 @@ PLATFORM = frozenset({"agent", "platform_audit_row", "periodic_job", "plan", "us
 OTHER_KEYS = {
     "audit_mark_due": "thin, looked up by instant across tenants",
     "workload_agent": "thin ledger, looked up by agent across tenants",
+    "notification_due_at": "thin ledger, looked up by instant across tenants",
     "work_item_due": "thin ledger, looked up by instant across tenants",
     "membership.user": "looked up at sign-in, before a tenant is known",
     "token.digest": "looked up at the door, before a tenant is known; 256 random bits",

@@ -12,12 +12,11 @@ BEAT = "beat"
 
 class PeriodicJob(models.Model):
     """`asked_at`: its schedule came due; `started_at`, `ended_at`: its last run. Asked and never started, or started
-    and its lease over without an end: it is asked for again. `fence` rises with each start."""
+    and its lease over without an end: it is asked for again. `fence` rises with each start.
+
+    Its schedule is the row of django-celery-beat of the same name."""
 
     name = models.CharField(max_length=100, primary_key=True)
-    schedule = models.OneToOneField(
-        "django_celery_beat.PeriodicTask", on_delete=models.SET_NULL, null=True, related_name="+"
-    )
     asked_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -36,13 +35,5 @@ class PeriodicJob(models.Model):
             PlatformTable(
                 name="periodic_job_grants",
                 grants={"scheduler": "SELECT, INSERT, UPDATE, DELETE"},
-                also=(
-                    "django_celery_beat_periodictask",
-                    "django_celery_beat_periodictasks",
-                    "django_celery_beat_intervalschedule",
-                    "django_celery_beat_crontabschedule",
-                    "django_celery_beat_solarschedule",
-                    "django_celery_beat_clockedschedule",
-                ),
             )
         ]

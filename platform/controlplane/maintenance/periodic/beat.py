@@ -77,7 +77,7 @@ def _store(job: Job) -> None:
             expire_seconds=EXPIRES_SECONDS,
         )
         found.save()
-    PeriodicJob.objects.using(USING).update_or_create(name=job.name, defaults={"schedule_id": found.id})
+    PeriodicJob.objects.using(USING).get_or_create(name=job.name)
 
 
 def interval(seconds: int) -> IntervalSchedule:
