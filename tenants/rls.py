@@ -181,12 +181,10 @@ class PlatformTable(_Ddl):
         return path, (), {**kwargs, "grants": self.grants}
 
     def ddl(self, table: str) -> str:
-        out = []
-        for one in (table, *self.also):
-            out.append(f'REVOKE ALL ON "{one}" FROM PUBLIC')
-            out += [f'GRANT {given} ON "{one}" TO {ROLES[role]}' for role, given in self.grants.items()]
-            if "app" in self.grants:
-                out.append(f'GRANT {self.grants["app"]} ON "{one}" TO {rls_parts.ROLE}')
+        out = [f'REVOKE ALL ON "{table}" FROM PUBLIC']
+        out += [
+            f'GRANT {privileges} ON "{table}" TO {ROLES[role]}' for role, privileges in self.grants.items()
+        ]
         return ";\n".join(out)
 
     def drop(self, table: str) -> str:
