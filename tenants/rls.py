@@ -185,6 +185,8 @@ class PlatformTable(_Ddl):
         out += [
             f'GRANT {privileges} ON "{table}" TO {ROLES[role]}' for role, privileges in self.grants.items()
         ]
+        if "app" in self.grants:
+            out.append(f'GRANT {self.grants["app"]} ON "{table}" TO {rls_parts.ROLE}')
         return ";\n".join(out)
 
     def drop(self, table: str) -> str:
