@@ -11,7 +11,7 @@ from api.execution.answers import answer, done, malformed, not_found
 from api.execution.bodies import VariableBody, number, read_body
 from api.execution.gate import Call, Rule, allow
 from controlplane.execution.attempts import Stage
-from controlplane.secrets import variables
+from controlplane.secrets import overlays, variables
 from controlplane.secrets.variables import VariableKeyInvalid, VariableUnknown
 
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
@@ -35,7 +35,10 @@ def keys(call: Call, key: str) -> HttpResponse:
 
 @allow(Rule(stage=Stage.WHOLE))
 def get(call: Call, key: str) -> HttpResponse:
-    """GET."""
+    """GET. What the run's deployment binds comes before what the tenant has."""
+    bound = overlays.find_variable(dag_id=call.attempt.dag_id, run_id=call.attempt.run_id, key=key)
+    if bound is not None:
+        return answer({"key": key, "value": bound})
     try:
         return answer({"key": key, "value": variables.get(key)})
     except VariableUnknown as error:

@@ -14,6 +14,7 @@ from django.db import transaction
 from controlplane.bundles.artefact import store_artefact
 from controlplane.bundles.candidates import find_candidates
 from controlplane.bundles.changes import changes
+from controlplane.bundles.deployments import ask_automatically
 from controlplane.bundles.refusal import BundleRefused
 from controlplane.bundles.requirements import FILE_NAME
 from controlplane.bundles.runtimes import ensure_runtime
@@ -38,7 +39,8 @@ def publish(
     """Record `files` (clean bundle paths, as `read_archive` and `read_tree` give them) as the newest version.
 
     The same content as the newest version is that version again; one that could not be parsed is tried once
-    more. `source` is `git` or `upload`. Raises `BundleRefused` for an empty bundle and for requirements that
+    more. `source` is `git`, `upload` or `remote`. Unless the tenant deploys by hand, a deployment is asked for.
+    Raises `BundleRefused` for an empty bundle and for requirements that
     cannot be read.
     """
     tenant_id = current_tenant(using=using)
@@ -74,6 +76,11 @@ def publish(
             summary={"changed": changed.as_dict()},
             created_at=now,
         )
+        add_items(items=[("parse", bundle.id, now)], using=using)
+    wanted = ask_automatically(
+        bundle=bundle, source=source, created_by=bundle.pushed_by, now=now, using=using
+    )
+    if bundle.state == "parsed" and wanted is not None and wanted.state == "waiting":
         add_items(items=[("parse", bundle.id, now)], using=using)
     notify("work", tenant_id, using=using)
     transaction.on_commit(lambda: crashpoint("bundles.publish.after_commit"), using=using)

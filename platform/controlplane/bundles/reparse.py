@@ -23,7 +23,9 @@ class FileUnknown(LookupError):
 
 
 def parse_again(*, path: str, now: datetime) -> None:
-    """Forget what the file gave and have the bundle version in force (or the newest one, when none is) parsed. Raises FileUnknown.
+    """Forget what the file gave and have the bundle version in force parsed, or the newest one when none is.
+
+    Raises FileUnknown.
 
     A version that is being parsed already is looked at once more afterwards only if its order had the file's old
     result; asked for twice at once, it is parsed once.

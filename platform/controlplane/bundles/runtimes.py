@@ -8,10 +8,12 @@ inside the tenant's scope, and none commits.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
+from controlplane.bundles.deployments import fail_waiting
 from controlplane.bundles.requirements import FILE_NAME, normalise_requirements, runtime_digest
 from controlplane.bundles.status import announce
 from controlplane.foundation.db import notify
@@ -91,7 +93,7 @@ def store_built(
         if ok:
             _ask(kind="parse", ref=bundle.id, now=now, using=using)
         else:
-            error = {
+            error: dict[str, Any] = {
                 "path": FILE_NAME,
                 "line": 0,
                 "message": f"The runtime could not be built: {runtime.message}",
@@ -99,6 +101,7 @@ def store_built(
             bundle.state, bundle.parsed_at = "failed", now
             bundle.summary = {**bundle.summary, "accepted": [], "errors": [error], "findings": []}
             bundle.save(using=using, update_fields=["state", "parsed_at", "summary"])
+            fail_waiting(bundle_id=bundle.id, message=error["message"], now=now, using=using)
             announce(bundle_id=bundle.id, using=using)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from controlplane.bundles.runtimes import is_ready
 from controlplane.bundles.status import announce
+from controlplane.dagprocessor.deploy import put_waiting_in_force
 from controlplane.dagprocessor.plan import plan_parse
 from controlplane.dagprocessor.store import store_report
 from controlplane.foundation.db import execute
@@ -23,10 +24,14 @@ def dispatch_parse(*, bundle_id: UUID, now: datetime, using: str = "default") ->
     """Make a workload for this bundle version; its epoch, or None when there is nothing to dispatch.
 
     None: it is over or under way, its runtime is not ready (its build asks again), or nothing has to be
-    parsed, in which case the version is stored here and now.
+    parsed, in which case the version is stored here and now. A deployment that waits for a version that is
+    parsed comes into force here.
     """
     execute("ledger/sql/lock_tenant.sql", using=using)
     bundle = BundleVersion.objects.using(using).select_for_update().filter(id=bundle_id).first()
+    if bundle is not None and bundle.state == "parsed":
+        put_waiting_in_force(bundle=bundle, now=now, using=using)
+        return None
     if bundle is None or bundle.state not in {"received", "parsing"}:
         return None
     if bundle.runtime is None or not is_ready(runtime_id=bundle.runtime_id, using=using):

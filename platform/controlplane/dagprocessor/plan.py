@@ -23,8 +23,10 @@ def plan_parse(*, bundle: BundleVersion, using: str = "default") -> ParseOrder |
     return ParseOrder(bundle_digest=bundle.digest, runtime_digest=bundle.runtime.digest, paths=paths)
 
 
-def known_results(*, bundle: BundleVersion, using: str = "default") -> dict[str, FileParse]:
-    """Candidate path -> the stored result that holds in this bundle and runtime."""
+def known_results(
+    *, bundle: BundleVersion, passing_too: bool = False, using: str = "default"
+) -> dict[str, FileParse]:
+    """Candidate path -> the stored result that holds in this bundle and runtime; see `known.holds`."""
     if bundle.runtime is None or not bundle.candidates:
         return {}
     listings = Listings(bundle.files)
@@ -33,7 +35,11 @@ def known_results(*, bundle: BundleVersion, using: str = "default") -> dict[str,
         sha256__in=[bundle.files[path] for path in bundle.candidates],
         runtime_digest=bundle.runtime.digest,
     )
-    known = {row.path: row for row in rows if holds(result=row, files=bundle.files, listings=listings)}
+    known = {
+        row.path: row
+        for row in rows
+        if holds(result=row, files=bundle.files, listings=listings, passing_too=passing_too)
+    }
     named = {(dag_id, digest) for row in known.values() for dag_id, digest in row.dag_hashes.items()}
     stored = set(
         DagVersion.objects.using(using)

@@ -112,12 +112,39 @@ def record_dags(
         Accepted(
             dag_id=dag_id,
             path=picture.accepted[dag_id],
-            change="unchanged" if dag_id in current else "changed" if dag_id in before else "new",
+            change=_change(dag_id, current, before),
             version_number=versions[dag_id, hashes[dag_id]][1],
             timetable=_timetable(dag_id, specs, before),
         )
         for dag_id in ordered
     ]
+
+
+def keep_contents(
+    *, bundle: BundleVersion, picture: Picture, report: ParseReport, now: datetime, using: str
+) -> None:
+    """DAG versions of a bundle that is not in force: known when it comes to be, seen by nobody before.
+
+    A DAG that there never was gets a stale row for its versions to stand on.
+    """
+    hashes = {dag_id: picture.files[path].hashes[dag_id] for dag_id, path in picture.accepted.items()}
+    versions = {
+        (dag_id, digest): (version_id, number)
+        for version_id, dag_id, digest, number in DagVersion.objects.using(using)
+        .filter(dag_id__in=list(hashes), content_hash__in=list(hashes.values()))
+        .values_list("id", "dag_id", "content_hash", "version_number")
+    }
+    fresh = {dag_id: digest for dag_id, digest in hashes.items() if (dag_id, digest) not in versions}
+    specs = _specs(fresh, picture, using)
+    if not specs:
+        return
+    rows = [
+        dag_row(spec=spec, path=picture.accepted[dag_id], paused_by_default=_paused(bundle, using))
+        for dag_id, (_, spec) in specs.items()
+    ]
+    execute("ledger/sql/store_dormant_dags.sql", using=using, rows=_json(rows), bundle=bundle.id, now=now)
+    ids = dict(Dag.objects.using(using).filter(dag_id__in=list(specs)).values_list("dag_id", "id"))
+    _store_versions(bundle, picture, hashes, versions, specs, ids, now, using)
 
 
 def retire(*, picture: Picture, now: datetime, using: str) -> list[str]:
@@ -175,8 +202,7 @@ def _store_rows(
     """dag_id -> row id of the DAGs in `specs`."""
     if not specs:
         return {}
-    settings = Tenant.objects.using(using).values_list("settings", flat=True).get(id=bundle.tenant_id)
-    paused = bool(settings.get("dags_paused_at_creation", False))
+    paused = _paused(bundle, using)
     seconds = {file.path: finite(file.seconds) for file in report.files}
     rows = []
     for dag_id, (_, spec) in specs.items():
@@ -185,6 +211,11 @@ def _store_rows(
         rows.append(row | {"has_import_errors": False, "last_parse_seconds": seconds.get(path, 0.0)})
     stored = execute("ledger/sql/store_dags.sql", using=using, rows=_json(rows), bundle=bundle.id, now=now)
     return {dag_id: row_id for dag_id, row_id, _ in stored}
+
+
+def _paused(bundle: BundleVersion, using: str) -> bool:
+    settings = Tenant.objects.using(using).values_list("settings", flat=True).get(id=bundle.tenant_id)
+    return bool(settings.get("dags_paused_at_creation", False))
 
 
 def _store_versions(
@@ -244,6 +275,12 @@ def _plan(
     ]
     rows = Dag.objects.using(using).filter(dag_id__in=wanted).values_list("id", flat=True)
     plan_next(dags=list(rows), now=now, using=using)
+
+
+def _change(dag_id: str, current: set[str], before: Mapping[str, Dag]) -> str:
+    if dag_id in current:
+        return "unchanged"
+    return "changed" if dag_id in before and before[dag_id].current_version_id is not None else "new"
 
 
 def _timetable(dag_id: str, specs: Mapping[str, tuple[bytes, DagSpec]], before: Mapping[str, Dag]) -> str:

@@ -13,10 +13,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from controlplane.bundles import deployments
 from controlplane.bundles.status import announce
+from controlplane.dagprocessor.deploy import bring_into_force
 from controlplane.dagprocessor.merge import Picture, Told, draw, read_known, read_report, unanswered
 from controlplane.dagprocessor.plan import known_results
-from controlplane.dagprocessor.record import record_dags, record_errors, record_parses, retire
+from controlplane.dagprocessor.record import keep_contents, record_parses
 from controlplane.dagprocessor.summary import Accepted, summarise, summarise_failure
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify
@@ -82,6 +84,7 @@ def _store(bundle: BundleVersion, report: ParseReport, now: datetime, using: str
     changed = bundle.summary.get("changed", {})
     if report.failure is not None:
         reason = report.failure.replace("\0", "")[:4000]
+        deployments.fail_waiting(bundle_id=bundle.id, message=reason, now=now, using=using)
         return _finish(bundle, "failed", summarise_failure(changed=changed, reason=reason), now, using)
     told = _read(bundle, report, now, using)
     if told is None:
@@ -90,13 +93,16 @@ def _store(bundle: BundleVersion, report: ParseReport, now: datetime, using: str
         add_items(items=[("parse", bundle.id, now)], using=using)
         return Stored("received")
     picture = draw(told)
-    if BundleVersion.objects.using(using).filter(id__gt=bundle.id, state="parsed").exists():
-        # A newer version is in force: this one is told of, and changes nothing.
+    deployment = deployments.waiting_for(bundle_id=bundle.id, using=using)
+    if deployment is None:
+        # A later deployment is in force, or none was asked for yet: this version is told of, and changes nothing.
         accepted: list[Accepted] = []
+        if not deployments.was_dropped(bundle_id=bundle.id, using=using):
+            keep_contents(bundle=bundle, picture=picture, report=report, now=now, using=using)
     else:
-        accepted = record_dags(bundle=bundle, picture=picture, report=report, now=now, using=using)
-        retire(picture=picture, now=now, using=using)
-        record_errors(bundle=bundle, picture=picture, now=now, using=using)
+        accepted = bring_into_force(
+            deployment=deployment, bundle=bundle, picture=picture, report=report, now=now, using=using
+        )
     summary = summarise(changed=changed, picture=picture, accepted=accepted, parsed_files=len(report.files))
     return _finish(bundle, "parsed", summary, now, using, picture)
 

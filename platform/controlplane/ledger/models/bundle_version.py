@@ -15,7 +15,7 @@ class BundleVersion(TenantModel):
     commit_sha = models.CharField(max_length=64, null=True)
     branch = models.CharField(max_length=255, null=True)
     source = models.CharField(max_length=10)
-    """`git` or `upload`."""
+    """`git` (pushed here), `upload`, or `remote` (fetched from the tenant's own Git host)."""
     message = models.TextField(blank=True, default="")
     pushed_by = models.CharField(max_length=150, blank=True, default="")
     file_count = models.IntegerField()

@@ -43,6 +43,8 @@ class DagRun(TenantModel):
     dag_version = tenant_link("ledger.DagVersion")
     bundle_version = tenant_link("ledger.BundleVersion")
     runtime_digest = models.CharField(max_length=64)
+    deployment_id = models.UUIDField(null=True)
+    """The deployment of that bundle version that was in force, whose values it sees. No key: it is only read."""
     unfinished = models.IntegerField()
     failed_leaves = models.IntegerField(db_default=0)
     """Leaf task instances that are failed or upstream_failed."""

@@ -1,6 +1,7 @@
 -- Purpose: runs and all their task rows, from the DAG versions' templates, in one statement.
 -- Locks: none taken before; the unique keys (run_id; logical_date) decide races. Index: dag_task_index_uk.
 -- Tasks whose own dates leave out the logical date are not made, as in Airflow.
+-- A run sees the values of the deployment of its own bundle version, never another's (deployment_of_bundle).
 -- Bound: the runs given times the task instances of their versions; OFFSET 0 keeps the planner on the index for each run.
 -- Rows out: (run row id, dag_id, run_id) of the runs that are new.
 WITH said AS MATERIALIZED (
@@ -13,12 +14,16 @@ WITH said AS MATERIALIZED (
   INSERT INTO dag_run (
     id, tenant_id, dag_id, run_id, run_type, state, logical_date, data_interval_start, data_interval_end,
     run_after, queued_at, conf, triggered_by, triggering_user_name, note, partition_key, partition_date,
-    dag_version_id, bundle_version_id, runtime_digest, backfill_id, backfill_ordinal, awaits_interval, unfinished,
+    dag_version_id, bundle_version_id, deployment_id, runtime_digest, backfill_id, backfill_ordinal, awaits_interval, unfinished,
     lacks_tasks)
   SELECT app.uuid7(), (SELECT app.tenant()), dag_id, run_id, run_type, 'queued', logical_date, interval_start,
     interval_end, run_after, %(now)s::timestamptz, conf, triggered_by, "user", note, partition_key,
-    partition_date, dag_version, bundle_version, runtime_digest, backfill, backfill_ordinal, awaits_interval, c.instances, c.lacking
-  FROM said CROSS JOIN LATERAL (
+    partition_date, dag_version, bundle_version, deployed.id, runtime_digest, backfill, backfill_ordinal, awaits_interval, c.instances, c.lacking
+  FROM said LEFT JOIN LATERAL (
+    SELECT d.id FROM deployment d
+    WHERE d.tenant_id = (SELECT app.tenant()) AND d.bundle_version_id = said.bundle_version
+      AND d.activated_at IS NOT NULL
+    ORDER BY d.number DESC LIMIT 1) deployed ON true CROSS JOIN LATERAL (
     SELECT coalesce(sum(t.first_count) FILTER (WHERE app.has_task(run_type, logical_date, t.start_date, t.end_date)),
                     0) AS instances,
            coalesce(bool_or(NOT app.has_task(run_type, logical_date, t.start_date, t.end_date)), false) AS lacking

@@ -51,7 +51,12 @@ WITH run AS MATERIALIZED (
 ), onto AS (
   UPDATE dag_run r
   SET dag_version_id = %(version)s::uuid, bundle_version_id = %(bundle)s::uuid,
-      runtime_digest = %(runtime_digest)s::text
+      runtime_digest = %(runtime_digest)s::text,
+      deployment_id = (
+        SELECT d.id FROM deployment d
+        WHERE d.tenant_id = (SELECT app.tenant()) AND d.bundle_version_id = %(bundle)s::uuid
+          AND d.activated_at IS NOT NULL
+        ORDER BY d.number DESC LIMIT 1)
   FROM run WHERE r.id = run.id AND r.tenant_id = (SELECT app.tenant())
 )
 SELECT id, task_id, state FROM moved WHERE task_index < 0

@@ -1,0 +1,1 @@
+"""What is in force: deployments, their history, roll-back and pinning."""
