@@ -9,6 +9,8 @@ from datetime import datetime
 
 from controlplane.execution import large_xcoms
 from controlplane.foundation.periodic import register
+from controlplane.maintenance.accounts import forget_old
+from controlplane.maintenance.purge import purge_tenants
 
 
 def _sweep_xcoms(*, now: datetime, using: str) -> str:
@@ -23,4 +25,17 @@ def register_jobs() -> None:
         run=_sweep_xcoms,
         every_seconds=600,
         at_most_seconds=120,
+    )
+    register(
+        name="tenants.purge",
+        what="Deletes what is left of tenants whose time for undoing is over",
+        run=purge_tenants,
+        every_seconds=300,
+        at_most_seconds=120,
+    )
+    register(
+        name="accounts.forget",
+        what="Forgets sign-ins, invitations and unfinished second factors that are over",
+        run=forget_old,
+        every_seconds=3600,
     )

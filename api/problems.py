@@ -17,10 +17,26 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from api.authentication import NotAuthenticated
 from api.json_answers import json_answer
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
+from tenants.accounts import EmailNotVerified, PasswordWrong
+from tenants.deletion import ConfirmationWrong, DeletionTooLate, DeletionUnknown
+from tenants.invitations import InvitationForSomebodyElse, InvitationUnknown, TooManyInvitations
+from tenants.mail.queue import MailNotSetUp
+from tenants.mail.tokens import LinkInvalid
+from tenants.members import LastOwner, MemberUnknown, OwnersOnly
+from tenants.organisations import (
+    LastOrganisationOwner,
+    OrganisationNameInvalid,
+    OrganisationNotEmpty,
+    OrganisationOwnersOnly,
+    OrganisationPersonUnknown,
+    OrganisationUnknown,
+)
 from tenants.people import EmailInvalid, PasswordWeak, UsernameInvalid, UsernameTaken
 from tenants.provision import SlugTaken
+from tenants.sessions import SessionUnknown
 from tenants.sign_in import SignInRefused, SignInThrottled
 from tenants.slugs import SlugInvalid, SlugReserved
+from tenants.throttle import Throttled
 from tenants.tokens import TokenOver, TokenRoleInvalid, TokenScopeInvalid, TokenUnknown
 
 log = logging.getLogger("aerodrome.api")
@@ -50,14 +66,35 @@ TABLE: dict[type[Exception], Problem] = {
     AccessTokenInvalid: Problem(401, "token-invalid", "The token is not valid"),
     SignInRefused: Problem(401, "sign-in-refused", "Sign-in refused"),
     SignInThrottled: Problem(429, "sign-in-throttled", "Too many attempts"),
+    Throttled: Problem(429, "throttled", "Too many attempts"),
     PermissionMissing: Problem(403, "permission-missing", "Your role does not allow this"),
+    EmailNotVerified: Problem(403, "email-not-verified", "Confirm your e-mail address first"),
+    OwnersOnly: Problem(403, "owners-only", "Only an Owner may do this"),
+    OrganisationOwnersOnly: Problem(403, "owners-only", "Only an Owner may do this"),
+    InvitationForSomebodyElse: Problem(403, "invitation-not-yours", "The invitation is for somebody else"),
     PortalNotFound: Problem(404, "not-found", "Not found"),
     TokenUnknown: Problem(404, "not-found", "Not found"),
+    MemberUnknown: Problem(404, "not-found", "Not found"),
+    InvitationUnknown: Problem(404, "not-found", "Not found"),
+    SessionUnknown: Problem(404, "not-found", "Not found"),
+    OrganisationUnknown: Problem(404, "not-found", "Not found"),
+    OrganisationPersonUnknown: Problem(404, "not-found", "Not found"),
+    DeletionUnknown: Problem(404, "not-found", "Not found"),
+    DeletionTooLate: Problem(409, "deletion-too-late", "It cannot be undone any more"),
+    LastOwner: Problem(409, "last-owner", "The last Owner stays"),
+    LastOrganisationOwner: Problem(409, "last-owner", "The last Owner stays"),
+    OrganisationNotEmpty: Problem(409, "organisation-not-empty", "The organisation still has tenants"),
+    TooManyInvitations: Problem(409, "too-many-invitations", "Too many open invitations"),
+    MailNotSetUp: Problem(409, "mail-not-set-up", "This installation sends no mails"),
     UsernameTaken: Problem(409, "username-taken", "The user name is taken"),
     SlugTaken: Problem(409, "slug-taken", "The tenant name is taken"),
     UsernameInvalid: Problem(422, "username-invalid", "Not a user name"),
     EmailInvalid: Problem(422, "email-invalid", "Not an e-mail address"),
     PasswordWeak: Problem(422, "password-weak", "The password is too weak"),
+    PasswordWrong: Problem(422, "password-wrong", "The present password is another one"),
+    ConfirmationWrong: Problem(422, "confirmation-wrong", "Write the tenant's name"),
+    LinkInvalid: Problem(422, "link-invalid", "The link is over or was used"),
+    OrganisationNameInvalid: Problem(422, "organisation-name-invalid", "Not a name for an organisation"),
     SlugInvalid: Problem(422, "slug-invalid", "Not a tenant name"),
     SlugReserved: Problem(422, "slug-reserved", "The tenant name is reserved"),
     TokenRoleInvalid: Problem(422, "token-role-invalid", "This role cannot be given"),
@@ -86,7 +123,7 @@ def explain(error: Exception) -> HttpResponse | None:
     if known is None:
         return None
     answer = problem(known, detail=str(error))
-    if isinstance(error, SignInThrottled):
+    if isinstance(error, SignInThrottled | Throttled):
         answer["Retry-After"] = str(error.retry_after_seconds)
     return answer
 

@@ -45,6 +45,8 @@ class AccessClaims:
     audience: str
     token_id: str
     expires_at: datetime
+    session_id: UUID | None = None
+    """The sign-in that the token falls with."""
 
 
 def issue_access_token(
@@ -55,8 +57,10 @@ def issue_access_token(
     tenant_id: UUID | None = None,
     role: str | None = None,
     lifetime_seconds: int = DAY_SECONDS,
+    session_id: UUID | None = None,
 ) -> str:
-    """A token for one tenant's Airflow API when `tenant_id` is given, otherwise for the portal."""
+    """A token for one tenant's Airflow API when `tenant_id` is given, otherwise for the portal. Doors give
+    `session_id` (`tenants.sessions.begin_session`): the token opens nothing once that session has ended."""
     issued = int(now.timestamp())
     claims: dict[str, Any] = {
         "iss": settings.BASE_URL,
@@ -70,6 +74,8 @@ def issue_access_token(
     }
     if tenant_id is not None:
         claims |= {"tid": str(tenant_id), "role": role}
+    if session_id is not None:
+        claims["sid"] = str(session_id)
     private, _ = _keys(settings.SIGNING_KEY)
     return jwt.encode(claims, private, algorithm="EdDSA", headers={"typ": TYPE})
 
@@ -106,6 +112,7 @@ def read_access_token(*, text: str, now: datetime) -> AccessClaims:
             audience=claims["aud"],
             token_id=str(claims["jti"]),
             expires_at=datetime.fromtimestamp(int(claims["exp"]), tz=UTC),
+            session_id=UUID(claims["sid"]) if "sid" in claims else None,
         )
         not_before = int(claims.get("nbf", 0))
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, OverflowError) as error:

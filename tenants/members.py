@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from tenants.access import Access
+from tenants.audit.record import Fields, record_change
 from tenants.models.membership import Membership
 from tenants.models.tenant import Tenant
 from tenants.organisations import (
@@ -21,6 +22,7 @@ from tenants.organisations import (
     keep_an_owner_of,
     locked_person,
 )
+from tenants.roles import check_given
 
 
 class MemberUnknown(LookupError):
@@ -51,11 +53,15 @@ def admit_member(*, tenant: Tenant, user_id: UUID, role: str) -> bool:
         admit_to_organisation(organisation_id=tenant.organisation_id, user_id=user_id)
         rows = Membership.objects.using("auth")
         _, made = rows.get_or_create(tenant_id=tenant.id, user_id=user_id, defaults={"role": role})
+        if made:
+            _record("member.joined", tenant.id, user_id, after={"role": role})
     return made
 
 
 def change_role(*, by: Access, user_id: UUID, role: str) -> str:
-    """Give a member another role; returns the one before. Raises MemberUnknown, OwnersOnly, LastOwner."""
+    """Give a member another role; returns the one before. Raises MemberUnknown, OwnersOnly, LastOwner, and
+    the refusals of `tenants.roles.check_given`: nobody gives more than they hold."""
+    check_given(role=role, by=by, using="auth")
     with transaction.atomic(using="auth"):
         row = _locked_member(by.tenant_id, user_id)
         before = row.role
@@ -63,8 +69,9 @@ def change_role(*, by: Access, user_id: UUID, role: str) -> str:
             raise OwnersOnly("only an Owner names and removes Owners")
         if before == "Owner" and role != "Owner":
             _keep_an_owner(by.tenant_id)
-        row.role = role
-        row.save(using="auth", update_fields=["role"])
+        row.role, row.provider_id = role, None
+        row.save(using="auth", update_fields=["role", "provider"])
+        _record("member.role.changed", by.tenant_id, user_id, before={"role": before}, after={"role": role})
     return before
 
 
@@ -78,6 +85,8 @@ def remove_member(*, by: Access, user_id: UUID) -> str:
                 raise OwnersOnly("only an Owner names and removes Owners")
             _keep_an_owner(by.tenant_id)
         row.delete(using="auth")
+        action = "member.left" if user_id == by.user_id else "member.removed"
+        _record(action, by.tenant_id, user_id, before={"role": row.role})
     return row.role
 
 
@@ -101,6 +110,7 @@ def remove_from_organisation(*, by: OrganisationAccess, user_id: UUID) -> str:
             if _locked_member(place.tenant_id, user_id).role == "Owner":
                 _keep_an_owner(place.tenant_id, name=place.tenant.slug)
             place.delete(using="auth")
+            _record("member.removed", place.tenant_id, user_id, before={"role": place.role})
         row.delete(using="auth")
     return row.role
 
@@ -117,3 +127,16 @@ def _keep_an_owner(tenant_id: UUID, *, name: str = "") -> None:
     if Membership.objects.using("auth").filter(tenant_id=tenant_id, role="Owner").count() < 2:
         place = f"the tenant '{name}'" if name else "the tenant"
         raise LastOwner(f"{place} needs an Owner: name another one first, or delete it")
+
+
+def _record(
+    action: str, tenant_id: UUID, user_id: UUID, *, before: Fields | None = None, after: Fields | None = None
+) -> None:
+    record_change(
+        action=action,
+        target=f"member:{user_id}",
+        before=before,
+        after=after,
+        using="auth",
+        tenant_id=tenant_id,
+    )

@@ -60,7 +60,7 @@ class OrganisationAccess:
 def make_organisation(*, name: str, owner: User) -> Organisation:
     """A new organisation of `owner`. Raises OrganisationNameInvalid."""
     with transaction.atomic(using="auth"):
-        made = Organisation(name=_checked_name(name))
+        made = Organisation(name=checked_name(name))
         made.save(using="auth", force_insert=True)
         OrganisationMember(organisation=made, user=owner, role="Owner").save(using="auth", force_insert=True)
     return made
@@ -88,9 +88,16 @@ def organisations_of(*, user_id: UUID) -> list[tuple[Organisation, str]]:
     return [(row.organisation, row.role) for row in rows]
 
 
+def first_organisation(*, owner_id: UUID) -> Organisation | None:
+    """The oldest organisation that the person owns."""
+    rows = OrganisationMember.objects.using("auth").filter(user_id=owner_id, role="Owner")
+    row = rows.select_related("organisation").order_by("organisation_id").first()
+    return row.organisation if row else None
+
+
 def rename_organisation(*, organisation_id: UUID, name: str) -> None:
     """Raises OrganisationNameInvalid."""
-    Organisation.objects.using("auth").filter(id=organisation_id).update(name=_checked_name(name))
+    Organisation.objects.using("auth").filter(id=organisation_id).update(name=checked_name(name))
 
 
 def delete_organisation(*, organisation_id: UUID) -> None:
@@ -160,7 +167,8 @@ def keep_an_owner_of(organisation_id: UUID) -> None:
         raise LastOrganisationOwner("the organisation needs an Owner: name another one first")
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name without stray blanks. Raises OrganisationNameInvalid."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise OrganisationNameInvalid("an organisation's name has 1 to 200 printable characters")

@@ -69,9 +69,7 @@ def provision_tenant(
     return Provisioned(tenant, token)
 
 
-def _found(
-    slug: str, name: str, owner: User, organisation: Organisation | None, environment: str
-) -> Tenant:
+def _found(slug: str, name: str, owner: User, organisation: Organisation | None, environment: str) -> Tenant:
     """The owner's tenant of this name, made if nobody has it."""
     try:
         with transaction.atomic(using="auth"):

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
+from tenants.mail.queue import queue_mail
 from tenants.models.tenant import Tenant
 from tenants.models.user import User
+from tenants.organisations import checked_name, make_organisation
 from tenants.people import register_person
 from tenants.provision import SlugTaken, provision_tenant
 from tenants.slugs import check_slug
@@ -30,17 +34,23 @@ def sign_up(
     name: str,
     now: datetime,
     furnish: Callable[[], None],
+    organisation: str = "",
 ) -> SignedUp:
-    """Make the person and the tenant. A name that is taken is refused before the account is made; somebody
-    who loses the race for it keeps the account and makes a tenant under another name after signing in.
+    """Make the person, their organisation and its first tenant; the mail that proves the address goes out.
 
-    Raises the refusals of `tenants.people`, `tenants.slugs` and `tenants.provision`.
+    A name that is taken is refused before the account is made; somebody who loses the race for it keeps the
+    account and makes a tenant under another name after signing in. Raises the refusals of `tenants.people`,
+    `tenants.organisations`, `tenants.slugs` and `tenants.provision`.
     """
     check_slug(slug)
     if Tenant.objects.using("auth").filter(slug=slug).exists():
         raise SlugTaken(f"the name '{slug}' is taken: choose another one")
-    user = register_person(username=username, email=email, password=password)
-    made = provision_tenant(slug=slug, name=name, owner=user, now=now, furnish=furnish)
+    organisation = checked_name(organisation or name.strip() or slug)
+    with transaction.atomic(using="auth"):
+        user = register_person(username=username, email=email, password=password)
+        owned_by = make_organisation(name=organisation, owner=user)
+        queue_mail(kind="verify", address=user.email, ref=user.id, now=now)
+    made = provision_tenant(slug=slug, name=name, owner=user, organisation=owned_by, now=now, furnish=furnish)
     if made.git_token is None:
         raise RuntimeError("a new tenant had a token already")
     return SignedUp(user, made.tenant, made.git_token)

@@ -9,17 +9,16 @@ from api.portal.alerts.views import CallbackLog, Callbacks, Deadlines
 from api.portal.backfills.views import Backfills, OneBackfill, Preview
 from api.portal.dags.views import DueRuns, OneDag, Resume
 from api.portal.findings.views import Findings
-from api.portal.people.views import Me, SignIn, SignUp, Tenants
 from api.portal.questions.views import Answer, Questions
-from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Status, Tokens
+from api.portal.tenants.one import Deletion, OneTenant
+from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Tokens
 from api.portal.waits.views import Waits
 
 urlpatterns = [
-    path("sign-up", SignUp.as_view()),
-    path("sign-in", SignIn.as_view()),
-    path("me", Me.as_view()),
-    path("tenants", Tenants.as_view()),
-    path("tenants/<slug:slug>", Status.as_view()),
+    path("", include("api.portal.people.urls")),
+    path("organisations", include("api.portal.organisations.urls")),
+    path("tenants/<slug:slug>", OneTenant.as_view()),
+    path("tenants/<slug:slug>/deletion", Deletion.as_view()),
     path("tenants/<slug:slug>/tokens", Tokens.as_view()),
     path("tenants/<slug:slug>/tokens/<uuid:token_id>", OneToken.as_view()),
     path("tenants/<slug:slug>/runtimes", Runtimes.as_view()),
@@ -37,6 +36,8 @@ urlpatterns = [
     path("tenants/<slug:slug>/task-instances/<uuid:task_instance_id>/waits", Waits.as_view()),
     path("tenants/<slug:slug>/questions", Questions.as_view()),
     path("tenants/<slug:slug>/questions/<uuid:task_instance_id>/answer", Answer.as_view()),
+    path("", include("api.portal.limits.urls")),
+    path("", include("api.portal.usage.urls")),
     path("", include("api.portal.bundle_urls")),
     path(
         "schema",

@@ -78,3 +78,11 @@ class PortalView(APIView):
         ):
             return response
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+def read(shape: type[Any], request: Request) -> dict[str, Any]:
+    """The body, checked against its shape. Raises ValidationError, which names the fields."""
+    given = shape(data=request.data)
+    given.is_valid(raise_exception=True)
+    body: dict[str, Any] = given.validated_data
+    return body

@@ -85,6 +85,83 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_AUDIT_CHECKPOINTS",
+        "`audit-checkpoints` in the data folder",
+        "Folder for the signed checkpoints of the audit chains. Put it on another volume than the database's, best one "
+        "that only takes new files.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_AUDIT_CHECKPOINT_SECONDS",
+        "`300`",
+        "An audit chain that moved gets a checkpoint this often, and at once after 1,000 rows.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_ENCRYPTION_KEYS_PREVIOUS",
+        "none",
+        "Former key-encryption keys, separated by spaces: they only open. Needed until `manage.py rotate_secrets --all` "
+        "has run with the new key. `AERODROME_ENCRYPTION_KEYS_PREVIOUS_FILE` names a file with them.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_KEY_ENCRYPTION",
+        "`local`",
+        "What wraps the data keys of tenants: `local`, the encryption key; `transit`, a Vault's transit engine.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_VAULT_ADDRESS",
+        "none",
+        "The platform's own Vault or OpenBao, for `AERODROME_KEY_ENCRYPTION=transit`. Tenants' Vaults are set in the API.",
+        "control plane",
+    ),
+    Variable("AERODROME_VAULT_NAMESPACE", "none", "Namespace in that Vault.", "control plane"),
+    Variable(
+        "AERODROME_VAULT_CA_FILE",
+        "the system's authorities",
+        "File with the certificate authorities (PEM) of that Vault.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_VAULT_TRANSIT_MOUNT", "`transit`", "Where its transit engine is mounted.", "control plane"
+    ),
+    Variable(
+        "AERODROME_VAULT_TRANSIT_PREFIX",
+        "`aerodrome-`",
+        "Names of transit keys begin with it; the tenant's id follows.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_VAULT_ROLE_ID", "none", "AppRole with which the platform logs in there.", "control plane"
+    ),
+    Variable("AERODROME_VAULT_SECRET_ID_FILE", "none", "File with the AppRole's secret id.", "control plane"),
+    Variable(
+        "AERODROME_VAULT_KUBERNETES_ROLE",
+        "none: AppRole",
+        "Role of Vault's Kubernetes auth with which the platform logs in instead.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_VAULT_JWT_PATH",
+        "`/var/run/secrets/kubernetes.io/serviceaccount/token`",
+        "The service account's token for that, read anew at each login.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_SECRET_NETWORKS",
+        "none",
+        "Networks besides the Internet's own in which tenants' secret stores may be: `10.1.0.0/16, 127.0.0.1/32`. "
+        "Whoever may configure a tenant's stores can make the control plane connect there.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_AWS_ENDPOINT",
+        "the regions' own",
+        "URL that is asked instead of AWS's own endpoints of Secrets Manager and Parameter Store.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_SIGNING_KEY_FILE",
         "`<data>/secrets/signing-key.pem`",
         "File with the Ed25519 private key (PEM) that signs task and API tokens.",
@@ -195,6 +272,13 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_GIT_NETWORKS",
+        "none",
+        "Networks besides the Internet's own in which tenants' Git hosts may be, separated by commas: "
+        "`10.1.0.0/16`.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_PUSH_WAIT_SECONDS",
         "`20`",
         "How long `git push` waits for the parse's result before it says that it goes on.",
@@ -253,6 +337,31 @@ VARIABLES = (
         "AERODROME_GIT_MAX_BYTES",
         "`2000000000`",
         "How large a tenant's Git repository, with all its history, may grow, in bytes.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_SMTP_URL",
+        "none: no mails about accounts are sent",
+        "The mail server: `smtp://host`, `smtp+starttls://user:password@host` or `smtps://user:password@host`. "
+        "With it, addresses are verified and passwords are reset by mail.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_MAIL_FROM",
+        "`aerodrome@localhost`",
+        "The sender of mails about accounts.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_PASSWORD_LENGTH",
+        "`10`",
+        "How many characters a new password has at least; not fewer than 8.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_DELETION_GRACE_DAYS",
+        "`14`",
+        "For how many days the deletion of a tenant can be undone.",
         "control plane",
     ),
     Variable(

@@ -1,8 +1,10 @@
 """One file per table. Django finds models through this package, so it names each module."""
 
 from tenants.models import (  # noqa: F401  Django's registry needs them loaded
+    audit_checkpoint,
     audit_mark,
     audit_row,
+    audit_stream,
     grant,
     identity_provider,
     invitation,

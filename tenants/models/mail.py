@@ -7,11 +7,11 @@ from django.db import models
 from domain.ids import uuid7
 from tenants.rls import PlatformTable
 
-MAIL_KINDS = ("verify", "reset", "invite", "taken", "deleting")
+MAIL_KINDS = ("verify", "reset", "changed", "invite", "deleting")
 
 
 class Mail(models.Model):
-    """`ref`: the account (`verify`, `reset`), the invitation (`invite`) or the tenant (`deleting`) it is
+    """`ref`: the account (`verify`, `reset`, `changed`), the invitation (`invite`) or the tenant (`deleting`) it is
     about. Holds no secret: a link's token is signed when the mail goes out. Deleted when sent."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

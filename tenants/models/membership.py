@@ -16,6 +16,10 @@ class Membership(TenantModel):
 
     user = models.ForeignKey("tenants.User", on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=[(role, role) for role in ROLES])
+    provider = models.ForeignKey(
+        "tenants.IdentityProvider", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    """Whose groups gave the role, and may take it away; NULL: a person did."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -28,6 +28,6 @@ class OperatorEntry(TenantModel):
             TenantTable(
                 name="operator_entry_wall",
                 wide=("auth",),
-                grants={"app": "SELECT, UPDATE", "auth": "SELECT, INSERT, UPDATE"},
+                grants={"app": "SELECT, UPDATE", "auth": "SELECT, INSERT, UPDATE, DELETE"},
             )
         ]

@@ -16,7 +16,11 @@ class SignInSession(models.Model):
     method = models.CharField(max_length=40)
     address = models.CharField(max_length=64, blank=True)
     user_agent = models.CharField(max_length=200, blank=True)
+    provider = models.ForeignKey("tenants.IdentityProvider", on_delete=models.CASCADE, null=True)
+    """The organisation's server that vouched for them; NULL: a password did."""
     created_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    """Written at most once in five minutes."""
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     ended_because = models.CharField(max_length=40, blank=True)

@@ -7,7 +7,6 @@ from django.db import models
 from domain.ids import uuid7
 from tenants.rls import TenantTable
 
-
 ENVIRONMENTS = ("production", "staging", "preview")
 
 

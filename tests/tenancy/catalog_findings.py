@@ -10,11 +10,13 @@ from typing import Any
 
 from django.apps import apps
 
+from tenants import rls_parts
 from tenants.rls import ROLES, PlatformTable, TenantForeignKey, TenantTable
 from tests.support.catalog import Table, read_tables, rows
 
 MINE = "( SELECT app.tenant() AS tenant)"
 NO_TENANT = {
+    "platform_audit_checkpoint": "what was signed of the platform's own audit chain; the sign-in role alone",
     "platform_audit_row": "the platform's own audit chain; the sign-in role alone adds to it and reads it",
     "user_account": "people belong to no tenant; memberships do. Only the sign-in role reads it",
     "organisation": "owns tenants and holds a name only; the sign-in role alone reads it",
@@ -40,7 +42,7 @@ NO_TENANT = {
     },
     "django_migrations": "which migrations ran",
     "django_content_type": "names of models",
-    "auth_permission": "Django's own, unused: names of models",
+    "auth_permission": "names of what can be granted",
     "auth_group": "Django's own, unused",
     "auth_group_permissions": "Django's own, unused",
 }
@@ -98,10 +100,13 @@ def _of_keys(table: Table) -> Iterator[str]:
 
 def _of_declarations(tables: dict[str, Table]) -> Iterator[str]:
     declared: dict[str, TenantTable] = {}
+    parts: dict[str, str | None] = {}
     for model in apps.get_models():
         for constraint in model._meta.constraints:
             if isinstance(constraint, TenantTable):
                 declared[model._meta.db_table] = constraint
+                reached = rls_parts.ROLE in constraint.privileges()
+                parts[model._meta.db_table] = rls_parts.condition_of(model) if reached else None
             if isinstance(constraint, TenantForeignKey):
                 names = {key.name for key in tables[model._meta.db_table].foreign_keys}
                 if constraint.name not in names:
@@ -114,11 +119,13 @@ def _of_declarations(tables: dict[str, Table]) -> Iterator[str]:
         if name not in declared:
             yield f"{name}: has a tenant and no TenantTable on a model"
             continue
-        yield from _policy_differences(table, declared[name])
+        yield from _policy_differences(table, declared[name], parts[name])
 
 
-def _policy_differences(table: Table, wall: TenantTable) -> Iterator[str]:
-    narrow = tuple(sorted(ROLES[role] for role in wall.grants if role not in wall.wide))
+def _policy_differences(table: Table, wall: TenantTable, part: str | None) -> Iterator[str]:
+    """`part`: the condition of the policy for parts of a tenant, if its model has one."""
+    wide = [ROLES[role] for role in wall.wide]
+    narrow = tuple(sorted(role for role in wall.privileges() if role not in wide))
     mine = f"({wall.column} = {MINE})"
     wanted: dict[str, tuple[Any, ...]] = {
         f"wide_{role}": (True, "ALL", (ROLES[role],), "true", "true") for role in wall.wide
@@ -126,10 +133,16 @@ def _policy_differences(table: Table, wall: TenantTable) -> Iterator[str]:
     if narrow:
         wanted["tenant_rows"] = (True, "ALL", narrow, mine, mine)
         wanted["tenant_guard"] = (False, "ALL", narrow, mine, mine)
-    for name in table.policies.keys() | wanted.keys():
+    for name in table.policies.keys() | wanted.keys() | ({rls_parts.POLICY} if part else set()):
         policy = table.policies.get(name)
         if policy is None:
             yield f"{table.name}: policy {name} is missing"
+            continue
+        if name == rls_parts.POLICY and part is not None:
+            # Postgres tells the condition in its own words: what it does is tested in test_parts.py.
+            as_declared = (policy.is_permissive, policy.command, policy.roles) == (False, "ALL", (rls_parts.ROLE,))
+            if not as_declared or policy.using != policy.check or "area_is_whole" not in policy.using:
+                yield f"{table.name}: policy {name} is not as declared"
             continue
         if name not in wanted:
             yield f"{table.name}: policy {name} is not declared"
@@ -148,14 +161,22 @@ def _of_roles(cursor: Any) -> Iterator[str]:
     ):
         if superuser or bypass or create_role or create_db:
             yield f"role {name}: is a superuser, bypasses row-level security or creates roles or databases"
-    service = tuple(ROLES.values())
+    service = (*ROLES.values(), rls_parts.ROLE)
     for role, member in rows(
         cursor,
         """SELECT r.rolname, m.rolname FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid
            JOIN pg_roles m ON m.oid = a.member WHERE m.rolname = ANY(%s)""",
         list(service),
     ):
-        yield f"role {member}: is a member of {role}"
+        if (role, member) != (rls_parts.ROLE, ROLES["app"]):
+            yield f"role {member}: is a member of {role}"
+    for (role,) in rows(
+        cursor,
+        "SELECT rolname FROM pg_roles WHERE rolname = %s AND rolinherit OR rolname = %s AND rolcanlogin",
+        ROLES["app"],
+        rls_parts.ROLE,
+    ):
+        yield f"role {role}: inherits from a role, or signs in, that should not"
     for kind, name, owner in rows(
         cursor,
         """SELECT c.relkind::text, c.relname, pg_get_userbyid(c.relowner) FROM pg_class c

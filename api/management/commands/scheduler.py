@@ -1,4 +1,4 @@
-"""`manage.py scheduler`: the scheduler's loop and, on a thread, the rescue of lost attempts, until TERM."""
+"""`manage.py scheduler`: the scheduler's loop and, on threads, the rescue of lost attempts and the mails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from api.agent import wiring
 from controlplane.executors.local import LocalExecutor
 from controlplane.foundation.logging import configure_logging
 from controlplane.maintenance.loop import maintenance_service
+from controlplane.maintenance.mails import mail_service
 from controlplane.scheduler.loop import SchedulerLoop
 
 
@@ -21,8 +22,14 @@ class Command(BaseCommand):
         configure_logging()
         wiring.connect()
         keeper = maintenance_service(give_up=wiring.GIVE_UP, at_start=wiring.recover)
-        thread = threading.Thread(target=keeper.run, name="maintenance", daemon=True)
-        thread.start()
+        post = mail_service()
+        beside = [
+            threading.Thread(target=service.run, name=service.name, daemon=True) for service in (keeper, post)
+        ]
+        for thread in beside:
+            thread.start()
         SchedulerLoop(executor=LocalExecutor(), handlers=wiring.ITEM_HANDLERS).service().run()
         keeper.stop()
-        thread.join(5)
+        post.stop()
+        for thread in beside:
+            thread.join(5)

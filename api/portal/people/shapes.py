@@ -11,6 +11,13 @@ class SignUpBody(serializers.Serializer[None]):
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
     tenant = serializers.CharField(max_length=63, help_text="Its name in addresses: lower case, hyphens")
     tenant_name = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    organisation = serializers.CharField(
+        max_length=200,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Who owns it; named like it when empty",
+    )
 
 
 class SignInBody(serializers.Serializer[None]):
@@ -19,14 +26,19 @@ class SignInBody(serializers.Serializer[None]):
 
 
 class PersonShape(serializers.Serializer[None]):
+    id = serializers.UUIDField()
     username = serializers.CharField()
     email = serializers.CharField()
+    email_verified = serializers.BooleanField()
 
 
 class TenantShape(serializers.Serializer[None]):
     slug = serializers.CharField()
     name = serializers.CharField()
     state = serializers.CharField()
+    environment = serializers.CharField()
+    organisation_id = serializers.UUIDField()
+    purge_at = serializers.DateTimeField(allow_null=True, help_text="Being deleted: when everything is gone")
     role = serializers.CharField()
     api_url = serializers.CharField(help_text="Base address for Airflow's clients")
     git_url = serializers.CharField()

@@ -9,8 +9,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import NotAuthenticated
 from api.portal.addresses import git_url, tenant_shape
+from api.portal.people.account import AccountView
 from api.portal.people.shapes import (
     MeShape,
     NewTenantBody,
@@ -20,12 +20,14 @@ from api.portal.people.shapes import (
     SignInBody,
     SignUpBody,
 )
-from api.portal.view import PortalView
+from api.portal.people.tokens import signed_in_token
+from api.portal.view import PortalView, read
 from controlplane.bundles.furnish import furnish
 from controlplane.foundation.clock import utc_now
 from tenants.access import tenants_of
-from tenants.access_tokens import issue_access_token
+from tenants.accounts import require_verified
 from tenants.models.user import User
+from tenants.organisations import first_organisation
 from tenants.provision import provision_tenant
 from tenants.sign_in import check_password
 from tenants.sign_up import sign_up
@@ -36,7 +38,7 @@ class SignUp(PortalView):
     @extend_schema(request=SignUpBody, responses={201: SignedUpShape})
     def post(self, request: Request) -> Response:
         """An account, a tenant of one's own, and what is needed to push the first DAG."""
-        body = _read(SignUpBody, request)
+        body = read(SignUpBody, request)
         now = utc_now()
         made = sign_up(
             username=body["username"],
@@ -44,6 +46,7 @@ class SignUp(PortalView):
             password=body["password"],
             slug=body["tenant"],
             name=body["tenant_name"],
+            organisation=body["organisation"],
             now=now,
             furnish=partial(furnish, now=now),
         )
@@ -52,9 +55,7 @@ class SignUp(PortalView):
                 "user": _person(made.user),
                 "tenant": tenant_shape(made.tenant, "Owner"),
                 "git": _git(made.tenant.slug, made.git_token),
-                "access_token": issue_access_token(
-                    user_id=made.user.id, username=made.user.username, now=now
-                ),
+                "access_token": signed_in_token(request, made.user, method="password", now=now),
             },
             status=201,
         )
@@ -64,49 +65,49 @@ class SignIn(PortalView):
     @extend_schema(request=SignInBody, responses={200: SignedInShape})
     def post(self, request: Request) -> Response:
         """A token for the portal, and the tenants one may enter with it."""
-        body = _read(SignInBody, request)
+        body = read(SignInBody, request)
         address = str(request.META.get("REMOTE_ADDR", ""))
         user = check_password(username=body["username"], password=body["password"], address=address)
-        token = issue_access_token(user_id=user.id, username=user.username, now=utc_now())
+        token = signed_in_token(request, user, method="password", now=utc_now())
         return Response({"access_token": token, **_me(user)})
 
 
-class Me(PortalView):
+class Me(AccountView):
     @extend_schema(responses={200: MeShape})
     def get(self, request: Request) -> Response:
         """Who the token speaks for, and their tenants."""
-        return Response(_me(self._user(request)))
-
-    def _user(self, request: Request) -> User:
-        user = User.objects.using("auth").filter(id=self.person(request).user_id, is_active=True).first()
-        if user is None:
-            raise NotAuthenticated("the account is closed")
-        return user
+        user, _ = self.account(request)
+        return Response(_me(user))
 
 
 class Tenants(Me):
     @extend_schema(request=NewTenantBody, responses={201: NewTenantShape})
     def post(self, request: Request) -> Response:
-        """One more tenant of one's own; the same name again finishes what an interrupted call began."""
-        user = self._user(request)
-        body = _read(NewTenantBody, request)
+        """One more tenant of one's own, in the first organisation that one owns (a new one if there is none);
+        the same name again finishes what an interrupted call began."""
+        user, _ = self.account(request)
+        require_verified(user)
+        body = read(NewTenantBody, request)
         now = utc_now()
         made = provision_tenant(
-            slug=body["slug"], name=body["name"], owner=user, now=now, furnish=partial(furnish, now=now)
+            slug=body["slug"],
+            name=body["name"],
+            owner=user,
+            organisation=first_organisation(owner_id=user.id),
+            now=now,
+            furnish=partial(furnish, now=now),
         )
         git = None if made.git_token is None else _git(made.tenant.slug, made.git_token)
         return Response({"tenant": tenant_shape(made.tenant, "Owner"), "git": git}, status=201)
 
 
-def _read(shape: Any, request: Request) -> dict[str, Any]:
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    read: dict[str, Any] = given.validated_data
-    return read
-
-
-def _person(user: User) -> dict[str, str]:
-    return {"username": user.username, "email": user.email}
+def _person(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "username": user.username,
+        "email": user.email,
+        "email_verified": user.email_verified_at is not None,
+    }
 
 
 def _me(user: User) -> dict[str, Any]:

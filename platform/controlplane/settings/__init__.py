@@ -20,6 +20,8 @@ BUNDLE_MAX_FILE_BYTES = env.integer("AERODROME_BUNDLE_MAX_FILE_BYTES", 105_000_0
 BUNDLE_MAX_RATIO = env.integer("AERODROME_BUNDLE_MAX_RATIO", 200)
 GIT_MAX_BYTES = env.integer("AERODROME_GIT_MAX_BYTES", 2_000_000_000)
 """How large a tenant's repository, with all its history, may grow."""
+GIT_NETWORKS = env.networks("AERODROME_GIT_NETWORKS")
+"""Networks besides the Internet's own in which tenants' Git hosts may be."""
 PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
 """How long a push or an upload waits to tell what its files gave."""
 MAX_MAP_LENGTH = env.integer("AERODROME_MAX_MAP_LENGTH", 1024, least=100)
@@ -32,12 +34,43 @@ XCOM_OVER_INLINE = env.choice("AERODROME_XCOM_OVER_INLINE", "spill", ("spill", "
 """What becomes of one between the two."""
 RUNTIME_AIRFLOW = env.text("AERODROME_RUNTIME_AIRFLOW", "3.3.2")
 RUNTIME_PYTHON = env.text("AERODROME_RUNTIME_PYTHON", "3.11")
+AUDIT_CHECKPOINTS = env.text("AERODROME_AUDIT_CHECKPOINTS", str(DATA_DIR / "audit-checkpoints"))
+"""A folder for signed checkpoints of the audit chains: on another volume than the database's."""
+AUDIT_CHECKPOINT_SECONDS = env.integer("AERODROME_AUDIT_CHECKPOINT_SECONDS", 300, least=1)
+"""A chain that moved is signed this often."""
 
 SECRET_KEY = env.text("AERODROME_SECRET_KEY")
 ENCRYPTION_KEY = env.text("AERODROME_ENCRYPTION_KEY")
 """32 bytes, base64: the key-encryption key of the embedded secret store."""
+ENCRYPTION_KEYS_PREVIOUS = tuple(env.text("AERODROME_ENCRYPTION_KEYS_PREVIOUS", "").replace(",", " ").split())
+"""Former ones: they only open, until `rotate_secrets` has run for every tenant."""
+KEY_ENCRYPTION = env.choice("AERODROME_KEY_ENCRYPTION", "local", ("local", "transit"))
+"""What wraps data keys: the key above, or the transit engine of the Vault below."""
+VAULT = {
+    "address": env.text("AERODROME_VAULT_ADDRESS", ""),
+    "namespace": env.text("AERODROME_VAULT_NAMESPACE", ""),
+    "ca_pem": env.text("AERODROME_VAULT_CA", ""),
+    "mount": env.text("AERODROME_VAULT_TRANSIT_MOUNT", "transit"),
+    "prefix": env.text("AERODROME_VAULT_TRANSIT_PREFIX", "aerodrome-"),
+    "role_id": env.text("AERODROME_VAULT_ROLE_ID", ""),
+    "secret_id": env.text("AERODROME_VAULT_SECRET_ID", ""),
+    "role": env.text("AERODROME_VAULT_KUBERNETES_ROLE", ""),
+    "jwt_file": env.text("AERODROME_VAULT_JWT_PATH", "/var/run/secrets/kubernetes.io/serviceaccount/token"),
+}
+"""The platform's own Vault. Tenants' Vaults are rows (`controlplane.secrets.chain`)."""
+SECRET_NETWORKS = env.networks("AERODROME_SECRET_NETWORKS")
+"""Networks besides the Internet's own in which tenants' secret stores may be."""
+AWS_ENDPOINT = env.text("AERODROME_AWS_ENDPOINT", "")
+"""Instead of the regions' own endpoints of Secrets Manager and Parameter Store: a gateway, or a test's server."""
 SIGNING_KEY = env.text("AERODROME_SIGNING_KEY")
 """Ed25519 private key, PEM: signs per-try tokens and API tokens."""
+
+SMTP_URL = env.text("AERODROME_SMTP_URL", "")
+"""`smtp://`, `smtp+starttls://` or `smtps://`; empty: no mails are sent."""
+SMTP_OPTIONS = env.smtp("AERODROME_SMTP_URL")
+MAIL_FROM = env.text("AERODROME_MAIL_FROM", "aerodrome@localhost")
+DELETION_GRACE_DAYS = env.integer("AERODROME_DELETION_GRACE_DAYS", 14, least=0)
+"""How long the deletion of a tenant can be undone."""
 
 DEBUG = False
 ALLOWED_HOSTS = env.text("AERODROME_ALLOWED_HOSTS", "*").split(",")
@@ -69,6 +102,20 @@ MIDDLEWARE = [
     "api.problems.ProblemMiddleware",
 ]
 TEMPLATES: list[dict[str, object]] = []
+AUTH_PASSWORD_VALIDATORS: list[dict[str, object]] = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": env.integer("AERODROME_PASSWORD_LENGTH", 10, least=8)},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "email", "full_name")},
+    },
+]
+PASSWORD_RESET_TIMEOUT = 3600
+"""Seconds that links in mails about an account are good for."""
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 
 _ENGINE = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}

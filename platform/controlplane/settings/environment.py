@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -45,6 +46,17 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     return value
 
 
+def networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """A list of networks: `10.1.0.0/16, 127.0.0.1/32`."""
+    raw = text(name, "")
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in raw.split(",") if part.strip())
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} must be networks like 10.1.0.0/16, 127.0.0.1/32: {error}."
+        ) from error
+
+
 def boolean(name: str, default: bool) -> bool:
     """true/false, yes/no, on/off, 1/0."""
     raw = text(name, str(default)).lower()
@@ -71,4 +83,34 @@ def postgres(name: str) -> dict[str, object]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": query.pop("port", str(parts.port or "")),
         "OPTIONS": query,
+    }
+
+
+def smtp(name: str) -> dict[str, object]:
+    """A mail server's URL as what Django's SMTP backend is called with; `{}` when there is none.
+
+    `smtp://host:25` speaks in the clear, `smtp+starttls://user:password@host:587` and
+    `smtps://user:password@host:465` do not; a password is never sent in the clear.
+    """
+    url = text(name, "")
+    if not url:
+        return {}
+    parts = urlsplit(url)
+    ports = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+    if parts.scheme not in ports or not parts.hostname:
+        raise ImproperlyConfigured(
+            f"{name} must be smtp://host, smtp+starttls://user:password@host or smtps://user:password@host."
+        )
+    if parts.password and parts.scheme == "smtp":
+        raise ImproperlyConfigured(
+            f"{name} would send its password in the clear: use smtp+starttls:// or smtps://."
+        )
+    return {
+        "host": parts.hostname,
+        "port": parts.port or ports[parts.scheme],
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_tls": parts.scheme == "smtp+starttls",
+        "use_ssl": parts.scheme == "smtps",
+        "timeout": 15,
     }

@@ -29,6 +29,6 @@ class EventLog(TenantModel):
         constraints = [
             TenantTable(
                 name="event_log_wall",
-                grants={"app": "SELECT, INSERT", "scheduler": "SELECT, INSERT", "auth": "INSERT"},
+                grants={"app": "SELECT, INSERT", "scheduler": "SELECT, INSERT, DELETE", "auth": "INSERT"},
             )
         ]

@@ -1,0 +1,1 @@
+"""Organisations: their name, tenants and people."""
