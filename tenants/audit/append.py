@@ -30,7 +30,8 @@ _LINK: Final = """
 _TENANT: Final = f"""
 WITH mark AS (
   INSERT INTO audit_mark (id, tenant_id, moved, due_at) VALUES (%(id)s, %(chain_id)s, 1, %(due_at)s)
-  ON CONFLICT (tenant_id) DO UPDATE SET moved = audit_mark.moved + 1
+  ON CONFLICT (tenant_id) DO UPDATE
+  SET moved = audit_mark.moved + 1, due_at = least(audit_mark.due_at, excluded.due_at)
 )
 INSERT INTO audit_row (tenant_id, {_COLUMNS}, seq, prev, digest, hash)
 SELECT %(chain_id)s, {_VALUES}, {_LINK}

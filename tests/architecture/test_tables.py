@@ -17,7 +17,7 @@ from django.db.migrations.state import ProjectState
 
 from tenants.rls import PlatformTable, TenantTable
 
-PLATFORM = frozenset({"agent", "platform_audit_row", "periodic_job", "plan", "user_account"})
+PLATFORM = frozenset({"agent", "platform_audit_checkpoint", "platform_audit_row", "periodic_job", "plan", "user_account"})
 """Tables of no tenant, reviewed one by one: agents are the platform's, and people may be in several tenants."""
 OTHER_KEYS = {
     "audit_mark_due": "thin, looked up by instant across tenants",

@@ -1,0 +1,111 @@
+"""Reads whole chains from the database, in bounded pieces, and holds them against their checkpoints.
+
+A tenant's chain is read as the application's role in the tenant's scope, the platform's as the sign-in role: no role
+reads all at once. Called by the `verify_audit` command, the portal and the export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.conf import settings
+
+from tenants.audit import checkpoint
+from tenants.audit.checkpoint import CheckpointStore
+from tenants.audit.checkpoint_files import CheckpointFiles
+from tenants.audit.entry import FIELDS, PLATFORM
+from tenants.audit.verify import Verdict, verify_chain
+from tenants.models.audit_row import AuditRow, PlatformAuditRow
+from tenants.models.tenant import Tenant
+from tenants.scope import tenant_scope
+
+PIECE: Final = 2000
+"""Rows per statement and transaction."""
+_COLUMNS: Final = (*FIELDS, "seq", "prev", "digest", "hash")
+
+
+class ChainUnknown(LookupError):
+    """No tenant of this name."""
+
+
+def checkpoint_store() -> CheckpointStore:
+    """Where this installation keeps them."""
+    return CheckpointFiles(root=Path(settings.AUDIT_CHECKPOINTS))
+
+
+@cache
+def _key(pem: str) -> Ed25519PrivateKey:
+    key = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError("AERODROME_SIGNING_KEY must be an Ed25519 private key in PEM")
+    return key
+
+
+def signing_key() -> Ed25519PrivateKey:
+    """The installation's key."""
+    return _key(settings.SIGNING_KEY)
+
+
+def all_chains(store: CheckpointStore) -> list[UUID]:
+    """The platform's, every tenant's, and those of deleted tenants that have checkpoints."""
+    known = list(Tenant.objects.using("auth").order_by("id").values_list("id", flat=True))
+    gone = [chain for chain in store.chains() if chain != PLATFORM and chain not in set(known)]
+    return [PLATFORM, *known, *gone]
+
+
+def find_chain(name: str) -> UUID:
+    """The chain of a tenant's slug or id, or of `platform`. Raises ChainUnknown."""
+    if name == "platform":
+        return PLATFORM
+    found = Tenant.objects.using("auth").filter(slug=name).values_list("id", flat=True).first()
+    try:
+        return found or UUID(name)
+    except ValueError as error:
+        raise ChainUnknown(f"there is no tenant '{name}'") from error
+
+
+def verify(chain: UUID, *, store: CheckpointStore) -> Verdict:
+    """One chain from its first row to its last."""
+    points, wrong = checkpoint.read_all(store.read(chain=chain), chain=chain, key=signing_key().public_key())
+    return verify_chain(
+        chain=chain,
+        rows=each_row(chain),
+        checkpoints=points,
+        broken_checkpoint=wrong,
+        find_follower=lambda prev: _follower(chain, prev),
+    )
+
+
+def each_row(chain: UUID, *, after: int = 0) -> Iterator[Any]:
+    """The chain's rows in order, a piece in memory at a time."""
+    while True:
+        piece = read_piece(chain, after=after)
+        yield from piece
+        if len(piece) < PIECE:
+            return
+        after = piece[-1].seq
+
+
+def read_piece(chain: UUID, *, after: int, most: int = PIECE, using: str = "default") -> list[Any]:
+    """At most `most` rows behind `after`."""
+    if chain == PLATFORM:
+        rows = PlatformAuditRow.objects.using("auth").filter(seq__gt=after).order_by("seq")
+        return list(rows.values_list(*_COLUMNS, "organisation_id", named=True)[:most])
+    with tenant_scope(chain, using=using):
+        own = AuditRow.objects.using(using).filter(tenant_id=chain, seq__gt=after).order_by("seq")
+        return list(own.values_list(*_COLUMNS, named=True)[:most])
+
+
+def _follower(chain: UUID, prev: bytes) -> int | None:
+    if chain == PLATFORM:
+        rows = PlatformAuditRow.objects.using("auth").filter(prev=prev)
+        return rows.order_by("seq").values_list("seq", flat=True).first()
+    with tenant_scope(chain):
+        own = AuditRow.objects.filter(tenant_id=chain, prev=prev)
+        return own.order_by("seq").values_list("seq", flat=True).first()
