@@ -39,8 +39,3 @@ def may_connect(address: str, *, allowed: Iterable[Network]) -> bool:
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
     return any(found in network for network in allowed)
-
-
-def networks(text: str) -> tuple[Network, ...]:
-    """From a list like `10.1.0.0/16, 127.0.0.1/32`. Raises ValueError."""
-    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())

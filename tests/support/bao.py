@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 import signal
@@ -23,6 +24,8 @@ import requests
 from launcher.child import die_with_parent
 
 PAUSE_SECONDS = 0.02
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+"""What an operator allows whose Vault is on the same machine."""
 POLICY = 'path "secret/data/%s/*" { capabilities = ["read"] }\n'
 
 

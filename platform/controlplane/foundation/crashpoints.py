@@ -24,6 +24,7 @@ POINTS: dict[str, str] = {
     "executors.claim.after_commit": "workloads are running in the ledger, the agent has not heard",
     "execution.report.before_commit": "outcomes are written, not committed",
     "execution.report.after_commit": "outcomes are committed, the agent has not heard",
+    "secrets.rotate.before_commit": "a batch is sealed anew, not committed",
     "maintenance.rescue.before_commit": "lost attempts are moved, not committed",
     "maintenance.rescue.after_commit": "lost attempts are moved and committed",
 }

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from controlplane.secrets.source import (
@@ -25,6 +25,8 @@ from controlplane.secrets.source import (
     SourceSlow,
     SourceUnreachable,
 )
+
+Found = TypeVar("Found")
 
 SECONDS = 3.0
 """Of one question. Agents, and Airflow's own supervisor, hang up after five."""
@@ -57,14 +59,30 @@ class BoundedAsking:
     def read(
         self, *, source: SecretSource, tenant_id: UUID, store: str, version: int, kind: Kind, name: str
     ) -> Any:
-        """What the source says, within the bound. `store` and `version` name it in the tenant's chain.
+        """What the source says, within the bound. Raises SourceFailed."""
+        return self.ask(
+            lambda: source.read(kind=kind, name=name),
+            abort=source.abort,
+            tenant_id=tenant_id,
+            store=store,
+            version=version,
+        )
 
-        Raises SourceFailed, whose `source` is `store`.
-        """
+    def ask(
+        self,
+        question: Callable[[], Found],
+        *,
+        abort: Callable[[], None],
+        tenant_id: UUID,
+        store: str,
+        version: int,
+    ) -> Found:
+        """The same for any question. `store` and `version` name the store in the tenant's chain; `abort` makes the
+        question fail. Raises SourceFailed, whose `source` is `store`, and what else the question raises."""
         key = (tenant_id, store, version)
         try:
             self._enter(key)
-            found = self._wait(source, tenant_id, lambda: source.read(kind=kind, name=name))
+            found = self._wait(question, abort, tenant_id)
         except SourceFailed as error:
             error.source = store
             if isinstance(error, SourceSlow | SourceUnreachable | SourceFaulty):
@@ -83,10 +101,10 @@ class BoundedAsking:
                 raise SourceBusy(f"{mine} questions to this tenant's secret stores wait already: try again")
             self._asking[key[0]] = mine + 1
 
-    def _wait(self, source: SecretSource, tenant_id: UUID, call: Callable[[], Any]) -> Any:
-        def ask() -> Any:
+    def _wait(self, question: Callable[[], Found], abort: Callable[[], None], tenant_id: UUID) -> Found:
+        def ask() -> Found:
             try:
-                return call()
+                return question()
             finally:
                 with self._guard:
                     left = self._asking[tenant_id] - 1
@@ -95,11 +113,11 @@ class BoundedAsking:
                     else:
                         del self._asking[tenant_id]
 
-        asked: Future[Any] = self._threads.submit(ask)
+        asked: Future[Found] = self._threads.submit(ask)
         try:
             return asked.result(self._seconds)
         except TimeoutError:
-            source.abort()
+            abort()
             raise SourceSlow(f"the secret store gave no whole answer in {self._seconds:g} s") from None
 
     def _let_rest(self, key: tuple[UUID, str, int], error: SourceFailed) -> None:

@@ -15,6 +15,7 @@ from controlplane.foundation.db import execute
 from controlplane.ledger.models.connection import Connection
 from controlplane.secrets import store
 from controlplane.secrets.contract import Place
+from controlplane.secrets.embedded import KeyGone
 from domain.ids import uuid7
 from tenants.scope import current_tenant
 
@@ -43,6 +44,13 @@ def get(conn_id: str) -> dict[str, Any]:
 
     Raises ConnectionUnknown, SealBroken, KeyUnavailable.
     """
+    try:
+        return _get(conn_id)
+    except KeyGone:
+        return _get(conn_id)
+
+
+def _get(conn_id: str) -> dict[str, Any]:
     rows = execute("secrets/sql/get_connection.sql", conn_id=conn_id)
     if not rows:
         raise ConnectionUnknown(f"Connection with ID {conn_id} not found")
@@ -62,7 +70,11 @@ def get(conn_id: str) -> dict[str, Any]:
 
 def secrets_of(row: Connection) -> Sealed:
     """Password and extra of a row that the caller has read (lists with filters and pages are the API's)."""
-    return _open(row_id=row.id, sealed=None if row.sealed is None else bytes(row.sealed))
+    try:
+        return _open(row_id=row.id, sealed=None if row.sealed is None else bytes(row.sealed))
+    except KeyGone:
+        row.refresh_from_db(fields=["sealed"])
+        return _open(row_id=row.id, sealed=None if row.sealed is None else bytes(row.sealed))
 
 
 def put(

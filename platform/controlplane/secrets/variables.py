@@ -13,6 +13,7 @@ from controlplane.foundation.db import execute
 from controlplane.ledger.models.variable import Variable
 from controlplane.secrets import store
 from controlplane.secrets.contract import Place
+from controlplane.secrets.embedded import KeyGone
 from domain.ids import uuid7
 from tenants.scope import current_tenant
 
@@ -37,15 +38,19 @@ class Keys:
 
 def get(key: str, *, using: str = "default") -> str:
     """The value. Raises VariableUnknown, SealBroken, KeyUnavailable."""
-    rows = execute("secrets/sql/get_variable.sql", using=using, key=key)
-    if not rows:
-        raise VariableUnknown(f"Variable with key '{key}' not found")
-    return _open(row_id=rows[0][0], sealed=bytes(rows[0][1]), using=using)
+    try:
+        return _get(key, using)
+    except KeyGone:
+        return _get(key, using)
 
 
 def value_of(row: Variable) -> str:
     """The value of a row that the caller has read (lists with filters and pages are the API's)."""
-    return _open(row_id=row.id, sealed=bytes(row.sealed))
+    try:
+        return _open(row_id=row.id, sealed=bytes(row.sealed))
+    except KeyGone:
+        row.refresh_from_db(fields=["sealed"])
+        return _open(row_id=row.id, sealed=bytes(row.sealed))
 
 
 def put(*, key: str, value: str, description: str | None, now: datetime) -> bool:
@@ -69,6 +74,13 @@ def list_keys(*, prefix: str = "", limit: int, offset: int = 0) -> Keys:
     """Keys that start with `prefix`, in order."""
     rows = execute("secrets/sql/list_variable_keys.sql", prefix=prefix, limit=limit, offset=offset)
     return Keys(keys=[key for key, _ in rows if key is not None], total=rows[0][1])
+
+
+def _get(key: str, using: str) -> str:
+    rows = execute("secrets/sql/get_variable.sql", using=using, key=key)
+    if not rows:
+        raise VariableUnknown(f"Variable with key '{key}' not found")
+    return _open(row_id=rows[0][0], sealed=bytes(rows[0][1]), using=using)
 
 
 def _place(row_id: UUID, using: str = "default") -> Place:

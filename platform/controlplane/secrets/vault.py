@@ -44,6 +44,10 @@ HTTP_SECONDS = 2.5
 """Of one request's connecting, and of each of its reads. The bound on a whole question is in `bounded.py`."""
 
 
+class VaultRefused(Exception):
+    """It understood what was written, and says that it makes no sense (400)."""
+
+
 @dataclass(frozen=True)
 class Login:
     """How to get a token. `jwt` of a Kubernetes service account: a text, or a function that reads the mounted file anew,
@@ -106,6 +110,26 @@ class VaultSession:
             raise
         except Exception as error:
             raise _explained(error, self._address) from None
+
+    def write(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+        """POST to a path; the answer's `data`. Raises SourceFailed, and VaultRefused."""
+
+        def post(client: hvac.Client) -> Any:
+            try:
+                return client.adapter.post(f"/v1/{path}", json=body)
+            except exceptions.InvalidRequest as error:
+                return VaultRefused(", ".join(error.errors or [])[:200])
+
+        try:
+            answered = self.call(post)
+        except exceptions.InvalidPath:
+            raise SourceFaulty(f"{self._address} has nothing at {path}") from None
+        if isinstance(answered, VaultRefused):
+            raise answered
+        found = _body(answered).get("data")
+        if not isinstance(found, dict):
+            raise SourceFaulty(f"{self._address} answered without data at {path}")
+        return found
 
     def abort(self) -> None:
         """Requests under way fail."""

@@ -22,8 +22,8 @@ from controlplane.secrets.source import (
     SourceUnreachable,
 )
 from controlplane.secrets.vault import Login, VaultSession, VaultSource
-from domain.addresses import networks
 from tests.support.bad_server import BadServer
+from tests.support.bao import LOOPBACK
 
 
 class Stuck:
@@ -71,9 +71,7 @@ def test_a_server_that_sends_a_byte_at_a_time() -> None:
     """Each read succeeds in time and the whole never ends: the bound is on the whole."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
     with BadServer(head + b" " * 1000, drip=0.01) as server:
-        session = VaultSession(
-            address=server.address, login=Login("token", token="t"), allowed=networks("127.0.0.0/8")
-        )
+        session = VaultSession(address=server.address, login=Login("token", token="t"), allowed=LOOPBACK)
         asking, tenant = BoundedAsking(seconds=0.3), uuid4()
         with pytest.raises(SourceSlow):
             ask(asking, VaultSource(session=session), tenant)

@@ -12,10 +12,8 @@ import pytest
 from controlplane.secrets.null import NullSource
 from controlplane.secrets.source import Kind, SecretMalformed, SecretSource
 from controlplane.secrets.vault import Login, VaultSession, VaultSource
-from domain.addresses import networks
-from tests.support.bao import Bao
+from tests.support.bao import LOOPBACK, Bao
 
-LOOPBACK = networks("127.0.0.0/8")
 FIELDS = {
     "conn_type": "postgres", "host": "db.example.com", "schema": "sales", "login": "ann",
     "password": "s3cret-word", "port": 5432, "extra": '{"sslmode": "require"}',

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from controlplane.ledger.models.data_key import DataKey
 from controlplane.secrets.contract import KeyUnavailable, Place, SealBroken, SecretStore
-from controlplane.secrets.embedded import EmbeddedStore, EncryptionKeyMalformed
+from controlplane.secrets.embedded import EmbeddedStore
+from controlplane.secrets.key_encryption import EncryptionKeyMalformed
 from controlplane.secrets.null import NullStore
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope

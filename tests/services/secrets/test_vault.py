@@ -19,12 +19,9 @@ from controlplane.secrets.source import (
     SourceUnreachable,
 )
 from controlplane.secrets.vault import Login, VaultSession, VaultSource
-from domain.addresses import networks
 from tests.support.bad_server import BadServer
-from tests.support.bao import Bao, free_port
+from tests.support.bao import LOOPBACK, Bao, free_port
 from tests.support.token_review import REVIEWER, TokenReviews
-
-LOOPBACK = networks("127.0.0.0/8")
 
 
 def source_at(address: str, login: Login, *, prefix: str = "alpha", **more: Any) -> VaultSource:
