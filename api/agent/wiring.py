@@ -17,6 +17,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload as Work
+from controlplane.maintenance import usage
 from controlplane.runs import timetables
 from controlplane.triggerer import asset_watchers, events
 from taskwire.parsing import ParseReport
@@ -90,6 +91,7 @@ ITEM_HANDLERS = {
     "deadline": deadlines.deadline_due,
     "watchers": asset_watchers.sync_due,
     "forget": task_states.forget_due,
+    "usage": usage.usage_due,
 }
 """What the scheduler does with items of other stations."""
 

@@ -60,6 +60,15 @@ class PoolUse:
     occupied: int = 0
     deferred: int = 0
     include_deferred: bool = False
+    per_minute: int | None = None
+    """At most so many tasks begin in any 60 seconds."""
+    begun: int = 0
+    """How many began in the last 60 seconds, and how many are queued to."""
+
+    @property
+    def starts_free(self) -> int | None:
+        """How many more may begin; `None` when nothing bounds that."""
+        return None if self.per_minute is None else max(0, self.per_minute - self.begun)
 
     @property
     def free(self) -> int | None:
@@ -156,6 +165,9 @@ class _Ledger(Generic[R]):
     ) -> None:
         self.pools = pools
         self.pool_free = {name: use.free for name, use in pools.items()}
+        self.starts_free = {
+            name: use.starts_free for name, use in pools.items() if use.per_minute is not None
+        }
         self.run_active = dict(run_active)
         self.task_active = dict(task_active)
         self.run_task_active = dict(run_task_active)
@@ -193,6 +205,10 @@ class _Ledger(Generic[R]):
         if pool is None:
             return HeldReason(
                 "pool_unknown", f"pool '{name}' does not exist; create it or give the task another pool"
+            )
+        if self.starts_free.get(name) == 0:
+            return HeldReason(
+                "pool_paced", f"pool '{name}' lets at most {pool.per_minute} tasks begin in any 60 seconds"
             )
         free = self.pool_free[name]
         if free is None:
@@ -253,6 +269,9 @@ class _Ledger(Generic[R]):
         free = self.pool_free[task.pool]
         if free is not None:
             self.pool_free[task.pool] = free - task.pool_slots
+        starts = self.starts_free.get(task.pool)
+        if starts is not None:
+            self.starts_free[task.pool] = starts - 1
         by_dag, by_run = (task.dag_id, task.task_id), (task.run_id, task.task_id)
         self.run_active[task.run_id] = self.run_active.get(task.run_id, 0) + 1
         self.task_active[by_dag] = self.task_active.get(by_dag, 0) + 1

@@ -68,9 +68,9 @@ class Scene:
             return Dag.objects.get(dag_id=self.run.dag_id)
 
     def items(self, kind: str | None = None) -> list[tuple[str, Any]]:
-        """(kind, ref) of the tenant's work items."""
+        """(kind, ref) of the tenant's work items; that usage is to be counted follows any end, and is asked for by name."""
         with tenant_scope(self.tenant.id):
-            rows = WorkItem.objects.filter(kind=kind) if kind else WorkItem.objects.all()
+            rows = WorkItem.objects.filter(kind=kind) if kind else WorkItem.objects.exclude(kind="usage")
             return list(rows.values_list("kind", "ref"))
 
     def forget_items(self) -> None:

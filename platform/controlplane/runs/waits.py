@@ -7,7 +7,7 @@ one of that meaning. Called by the doors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Count, Q
 
@@ -19,9 +19,11 @@ from controlplane.ledger.models.dag_task import DagTask
 from controlplane.ledger.models.hitl_detail import HitlDetail
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.trigger import Trigger
+from controlplane.ledger.models.usage_month import UsageMonth
 from domain.readings import Reading, Role, span
 from domain.states import TERMINAL_TASK
 from domain.trigger_rules import RULE_CODES
+from tenants.limits.read import read_quota
 
 MOST_NAMES = 10
 """Upstream tasks that a reason names."""
@@ -97,6 +99,8 @@ def _queued_run(run: DagRun, dag: Dag | None, now: datetime) -> str:
         return f"{begin}: it may begin at {_at(run.run_after)}"
     if dag is None or dag.is_paused:
         return begin
+    if spent := _task_hours(now):
+        return f"{begin}: {spent}"
     running = DagRun.objects.filter(dag_id=run.dag_id, state="running")
     backfill = Backfill.objects.filter(id=run.backfill_id).first() if run.backfill_id else None
     if backfill is not None:
@@ -110,6 +114,16 @@ def _queued_run(run: DagRun, dag: Dag | None, now: datetime) -> str:
     if count >= most:
         return f"{begin}: {count} runs {whose} are running; max_active_runs is {most}"
     return f"{begin}: the scheduler comes to it next"
+
+
+def _task_hours(now: datetime) -> str | None:
+    """What a tenant hears that has used its task-hours; None when it has not."""
+    limit = read_quota().value("task_hours_per_month")
+    month = now.astimezone(UTC).date().replace(day=1)
+    used = UsageMonth.objects.filter(month=month).first()
+    if limit is None or used is None or used.task_us < limit * 3_600_000_000:
+        return None
+    return f"the tenant has used its {limit:g} task-hours of this month; it begins next month, or when the limit is raised"
 
 
 def _upstream(row: TaskInstance) -> str | None:

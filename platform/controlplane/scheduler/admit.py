@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from controlplane.foundation.db import execute
 from controlplane.ledger import transitions
 from controlplane.scheduler.start_deferred import start_deferred
 from domain.capacity import HeldReason, PoolUse, ReadyTask, admit
+from tenants.limits.effective import DEFAULT_BACKFILL_SHARE, concurrent_tasks, effective, own_limits
 
 BATCH = 128
 """How many one look weighs."""
@@ -21,6 +22,8 @@ QUICK = 24
 QUEUE_GRACE_SECONDS = 60.0
 """How long after its last sign of life an agent's queues count as served; and how often, at the latest, tasks in
 queues that nobody serves are looked at again."""
+PACE = timedelta(seconds=60)
+"""Over which pools limit how many tasks begin."""
 MOST = 1024
 """How many one transaction dispatches."""
 
@@ -46,6 +49,8 @@ class _Taken:
     tenant_free: int | None = None
     yielding_free: int | None = None
     """Places that backfills may still take."""
+    next_starts: dict[str, datetime] = field(default_factory=dict)
+    """When a pool that limits its starts lets one more begin, at the earliest."""
 
 
 @dataclass(slots=True)
@@ -64,7 +69,9 @@ class _Full:
         if reason.code == "run_full":
             self.runs.add(task.run_id)
             self.reasons[None, task.run_id] = str(reason)[:500]
-        elif reason.code == "pool_unknown" or (reason.code == "pool_full" and not pools[task.pool].free):
+        elif reason.code in ("pool_unknown", "pool_paced") or (
+            reason.code == "pool_full" and not pools[task.pool].free
+        ):
             self.pools.add(task.pool)
             self.reasons[task.pool, None] = str(reason)[:500]
         elif reason.code == "run_task_full":
@@ -78,7 +85,9 @@ class _Full:
     def seed(self, taken: _Taken) -> None:
         """What is full before anybody asks: then nobody there needs to be read."""
         self.runs.update(run for run, most in taken.run_limits.items() if taken.run_active[run] >= most)
-        self.pools.update(name for name, pool in taken.pools.items() if pool.free == 0)
+        self.pools.update(
+            name for name, pool in taken.pools.items() if pool.free == 0 or pool.starts_free == 0
+        )
         self.yielding = self.yielding or taken.yielding_free == 0
 
     def __len__(self) -> int:
@@ -97,9 +106,12 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
     full = _Full()
     dispatched: list[tuple[UUID, int]] = []
     held: dict[UUID, HeldReason] = {}
+    paced: dict[str, datetime] = {}
+    """Pools that let no more begin -> when they do again."""
     size = BATCH if tell_rest else min(QUICK, BATCH)
     while len(dispatched) < MOST:
-        taken = _taken(using)
+        taken = _taken(now, using)
+        paced |= {name: taken.next_starts[name] for name in _paced(taken)}
         if not tell_rest:
             full.seed(taken)
         rows = _look(full, size, using)
@@ -123,6 +135,9 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
             dispatched += transitions.dispatch_tasks(ids=answer.admitted, now=now, using=using)
         _tell(rows, answer.held, using)
         held.update(answer.held)
+        for task in ready if taken.next_starts else ():
+            if (reason := answer.held.get(task.id)) and reason.code == "pool_paced":
+                paced[task.pool] = taken.next_starts[task.pool]
         if found < size:
             break
         size = BATCH
@@ -139,7 +154,13 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
         _tell_rest(full, using)
     if any(reason.code == "queue_unserved" for reason in held.values()):
         execute("scheduler/sql/await_queue.sql", using=using, seconds=QUEUE_GRACE_SECONDS)
+    if paced:
+        execute("scheduler/sql/await_pace.sql", using=using, pools=list(paced), next_at=min(paced.values()))
     return Admitted(dispatched, len(held.keys() - {row[0] for row in dispatched}), len(dispatched) >= MOST)
+
+
+def _paced(taken: _Taken) -> list[str]:
+    return [name for name in taken.next_starts if taken.pools[name].starts_free == 0]
 
 
 def _tell_rest(full: _Full, using: str) -> None:
@@ -192,15 +213,17 @@ def _ready(row: tuple[Any, ...]) -> ReadyTask[UUID, UUID]:
     )
 
 
-def _taken(using: str) -> _Taken:
+def _taken(now: datetime, using: str) -> _Taken:
     """From two bounded statements."""
     out = _Taken()
     occupied: Counter[str] = Counter()
     deferred: Counter[str] = Counter()
+    queued: Counter[str] = Counter()
     total = yielding = 0
-    for pool, dag_id, run, task_id, parked, count, slots, most, yields in execute(
+    for pool, dag_id, run, task_id, parked, count, slots, most, yields, waiting in execute(
         "ledger/sql/count_active.sql", using=using
     ):
+        queued[pool] += waiting
         out.task_active[dag_id, task_id] += count
         out.run_task_active[run, task_id] += count
         out.run_limits[run] = most
@@ -212,13 +235,33 @@ def _taken(using: str) -> _Taken:
         out.run_active[run] += count
         total += count
         yielding += count if yields else 0
-    for name, slots, include_deferred, tenant_limit, share in execute(
+    for name, slots, include_deferred, per_minute, begun, next_at, mine, settings, plan, overrides in execute(
         "scheduler/sql/read_pools.sql", using=using
     ):
-        out.tenant_free = max(tenant_limit - total, 0)
-        # At least one: a small share makes a backfill slow, not stuck.
-        out.yielding_free = max(int(max(tenant_limit * share, 1)) - yielding, 0)
+        if out.tenant_free is None:
+            limit, share = _tenant_bounds(mine, settings, plan, overrides)
+            out.tenant_free = max(limit - total, 0)
+            # At least one: a small share makes a backfill slow, not stuck.
+            out.yielding_free = max(int(max(limit * share, 1)) - yielding, 0)
+        if per_minute is not None:
+            # Of those that are queued nobody knows when they begin: then it looks again in a minute.
+            out.next_starts[name] = next_at or now + PACE
         out.pools[name] = PoolUse(
-            slots=slots, occupied=occupied[name], deferred=deferred[name], include_deferred=include_deferred
+            slots=slots,
+            occupied=occupied[name],
+            deferred=deferred[name],
+            include_deferred=include_deferred,
+            per_minute=per_minute,
+            begun=(begun or 0) + queued[name],
         )
     return out
+
+
+def _tenant_bounds(mine: int, settings: Any, plan: Any, overrides: Any) -> tuple[int, float]:
+    """How many tasks the tenant may have queued or running, and the share of them that backfills may hold."""
+    own = own_limits(max_active_tasks=mine, settings=settings)
+    if not plan and not overrides and not settings.get("limits"):
+        return mine, own.get("backfill_share", DEFAULT_BACKFILL_SHARE)
+    limits = effective(plan=plan or {}, overrides=overrides or {}, own=own)
+    share = limits["backfill_share"].value
+    return concurrent_tasks(limits), DEFAULT_BACKFILL_SHARE if share is None else share

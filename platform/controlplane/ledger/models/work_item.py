@@ -18,7 +18,8 @@ class WorkItem(models.Model):
     deadlines are to be computed), `silent` (task instance: its supervisor is to be heard of), `assets`
     (DAG: events of assets were queued for it), `watchers` (nothing: asset watchers may have come or gone),
     `deadline` (run: some are due), `forget` (tenant: values that tasks kept are over), `wake` (trigger: its
-    timer fires, or it timed out), `input` (task instance: nobody answered in time)."""
+    timer fires, or it timed out), `input` (task instance: nobody answered in time), `usage` (nothing: attempts
+    ended whose usage is to be counted)."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False, related_name="+")
@@ -31,6 +32,7 @@ class WorkItem(models.Model):
         indexes = [
             models.Index(fields=["due_at", "tenant"], name="work_item_due"),
             models.Index(fields=["tenant", "due_at"], name="work_item_tenant"),
+            models.Index(fields=["tenant"], name="work_item_usage", condition=models.Q(kind="usage")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -1,7 +1,8 @@
 -- Purpose: running attempts say how they ended (or that they pause). The one door out of `running`.
 -- Locks: the instances in id order. Index: primary key. Bound: the arrays.
 -- A late or foreign epoch moves nothing. What is to be done at once is due at once, even when the clock of who
--- says so (`now`) is ahead of the database's. A process that died could not run its author's callbacks: they are
+-- says so (`now`) is ahead of the database's. How long each held its worker is kept (`attempt_usage`), by the
+-- database's clock alone, and counted within a minute. A process that died could not run its author's callbacks: they are
 -- owed (`callback`), once per attempt, and agents are told. Rows out: (id, epoch) of those that moved.
 WITH said AS (
   SELECT * FROM unnest(
@@ -35,6 +36,15 @@ WITH said AS (
 ), gone AS (
   DELETE FROM workload w USING moved m
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = m.id AND w.epoch = m.epoch AND w.kind = 'task'
+  RETURNING w.ref, w.claimed_at
+), metered AS (
+  INSERT INTO attempt_usage (id, tenant_id, kind, task_instance_id, epoch, dag_id, run_id, task_id, map_index,
+    try_number, started_at, ended_at, task_us)
+  SELECT app.uuid7(), (SELECT app.tenant()), 'held', m.id, m.epoch, m.dag_id, m.run_id, m.task_id, m.map_index,
+    m.try_number, s.at, greatest(statement_timestamp(), s.at), greatest((extract(epoch FROM statement_timestamp() - s.at) * 1000000)::bigint, 0)
+  FROM moved m LEFT JOIN gone g ON g.ref = m.id -- an executor of its own holds no workload while it runs
+  CROSS JOIN LATERAL (SELECT coalesce(g.claimed_at, greatest(m.start_date, m.queued_at)) AS at) s
+  WHERE s.at IS NOT NULL
 ), tries AS (
   INSERT INTO task_try (id, tenant_id, task_instance_id, try_number, epoch, state, scheduled_at, queued_at,
     start_date, end_date, hostname, unixname, pid, dag_version_id, bundle_version_id, died)
@@ -73,6 +83,9 @@ WITH said AS (
   UNION ALL
   SELECT (SELECT app.tenant()), 'admit', NULL, least(%(now)s::timestamptz, clock_timestamp())
   WHERE EXISTS (SELECT 1 FROM moved m WHERE m.state NOT IN ('success', 'failed', 'skipped'))
+  UNION ALL
+  SELECT (SELECT app.tenant()), 'usage', NULL, clock_timestamp() + interval '60 seconds'
+  WHERE NOT EXISTS (SELECT FROM work_item WHERE tenant_id = (SELECT app.tenant()) AND kind = 'usage')
   UNION ALL
   SELECT (SELECT app.tenant()), 'stop', m.id, least(%(now)s::timestamptz, clock_timestamp())
   FROM moved m

@@ -24,6 +24,11 @@ WITH mine AS MATERIALIZED (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), 'silent', s.id, clock_timestamp() + %(patience)s::float8 * interval '1 second'
   FROM started s
+), paced AS ( -- for pools that limit their starts; there is nothing to look up where a tenant has none
+  INSERT INTO pool_start (id, tenant_id, pool, started_at)
+  SELECT app.uuid7(), s.tenant_id, s.pool, clock_timestamp()
+  FROM started s
+  JOIN pool p ON p.tenant_id = (SELECT app.tenant()) AND p.name = s.pool AND p.starts_per_minute IS NOT NULL
 ), forgotten AS (
   DELETE FROM xcom x USING started s
   WHERE x.tenant_id = (SELECT app.tenant()) AND x.dag_run_id = s.dag_run_id AND x.task_id = s.task_id

@@ -1,14 +1,37 @@
 -- Purpose: queued runs of these DAGs begin, oldest first, up to each DAG's max_active_runs. Those of a backfill
 -- begin in its order and within its own bound, beside the others; a backfill that has none left is completed.
+-- A tenant that has used its task-hours of this month (`usage_month`, a minute old at most) begins none before the next.
 -- Locks: dag rows in id order, then dag_run rows, then backfills. Index: dag_run_waiting, dag_run_backfilling,
 -- backfill_of_dag, backfill_active_uk. Bound: free places of the DAGs and of their backfills.
 -- Rows out: (run row id, how many task instances it has to end; 0: it is over, whether it was changed by hand).
-WITH place AS (
+WITH spent AS MATERIALIZED (
+  SELECT FROM usage_month u
+  LEFT JOIN tenant t ON t.id = u.tenant_id
+  LEFT JOIN tenant_quota q ON q.tenant_id = u.tenant_id
+  LEFT JOIN LATERAL (
+    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
+  WHERE u.tenant_id = (SELECT app.tenant()) AND u.month = date_trunc('month', %(now)s::timestamptz AT TIME ZONE 'UTC')::date
+    AND u.task_us >= 3600000000 * least(
+      CASE WHEN q.overrides ? 'task_hours_per_month' THEN (q.overrides ->> 'task_hours_per_month')::float8
+           ELSE (p.limits ->> 'task_hours_per_month')::float8 END,
+      (t.settings #>> '{limits,task_hours_per_month}')::float8)
+), waiting AS (
+  INSERT INTO work_item (tenant_id, kind, ref, due_at)
+  SELECT (SELECT app.tenant()), 'start_runs', d.id,
+    (date_trunc('month', %(now)s::timestamptz AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
+  FROM dag d
+  WHERE d.tenant_id = (SELECT app.tenant()) AND d.id = ANY(%(dags)s::uuid[]) AND EXISTS (SELECT FROM spent)
+    AND NOT EXISTS (
+      SELECT FROM work_item w
+      WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'start_runs' AND w.ref = d.id
+        AND w.due_at > %(now)s::timestamptz)
+), place AS (
   SELECT id, dag_id, max_active_runs - active_runs
     + (SELECT count(*) FROM dag_run r WHERE r.tenant_id = dag.tenant_id AND r.dag_id = dag.dag_id
          AND r.backfill_id IS NOT NULL AND r.state = 'running') AS free
   FROM dag
   WHERE tenant_id = (SELECT app.tenant()) AND id = ANY(%(dags)s::uuid[]) AND NOT is_paused
+    AND NOT EXISTS (SELECT FROM spent)
   ORDER BY id FOR NO KEY UPDATE
 ), chosen AS (
   SELECT r.id, place.id AS dag_row FROM place

@@ -25,6 +25,11 @@ WITH picked AS (
   DELETE FROM workload w USING picked p
   WHERE w.id = p.id AND w.tenant_id = (SELECT app.tenant())
     AND NOT EXISTS (SELECT 1 FROM started s WHERE s.id = p.ref)
+), paced AS ( -- for pools that limit their starts; there is nothing to look up where a tenant has none
+  INSERT INTO pool_start (id, tenant_id, pool, started_at)
+  SELECT app.uuid7(), s.tenant_id, s.pool, clock_timestamp()
+  FROM started s
+  JOIN pool p ON p.tenant_id = (SELECT app.tenant()) AND p.name = s.pool AND p.starts_per_minute IS NOT NULL
 ), forgotten AS (
   DELETE FROM xcom x USING started s
   WHERE x.tenant_id = (SELECT app.tenant()) AND x.dag_run_id = s.dag_run_id AND x.task_id = s.task_id

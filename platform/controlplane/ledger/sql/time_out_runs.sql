@@ -37,6 +37,14 @@ WITH seen AS MATERIALIZED (
 ), gone AS (
   DELETE FROM workload w USING ended e
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = e.id AND w.epoch = e.epoch AND w.kind IN ('task', 'trigger')
+  RETURNING w.ref, w.epoch, w.kind, w.claimed_at
+), metered AS (
+  INSERT INTO attempt_usage (id, tenant_id, kind, task_instance_id, epoch, dag_id, run_id, task_id, map_index,
+    try_number, started_at, ended_at, task_us)
+  SELECT app.uuid7(), (SELECT app.tenant()), 'held', ti.id, g.epoch, ti.dag_id, ti.run_id, ti.task_id, ti.map_index,
+    ti.try_number, g.claimed_at, greatest(statement_timestamp(), g.claimed_at), greatest((extract(epoch FROM statement_timestamp() - g.claimed_at) * 1000000)::bigint, 0)
+  FROM gone g JOIN task_instance ti ON ti.id = g.ref AND ti.tenant_id = (SELECT app.tenant())
+  WHERE g.kind = 'task' AND g.claimed_at IS NOT NULL
 ), untriggered AS (
   DELETE FROM trigger t USING ended e WHERE t.tenant_id = (SELECT app.tenant()) AND t.id = e.id
 )

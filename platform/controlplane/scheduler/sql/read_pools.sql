@@ -1,5 +1,19 @@
--- Purpose: the tenant's pools, its bound on active tasks, and the share of it that backfills may hold. Locks: none.
-SELECT p.name, p.slots, p.include_deferred, t.max_active_tasks,
-       coalesce((t.settings->>'backfill_share')::float8, 0.5)
-FROM pool p JOIN tenant t ON t.id = p.tenant_id
+-- Purpose: the tenant's pools, with how many tasks those that limit their starts began in the last minute (and when
+-- the oldest of these leaves it), and what bounds the tenant: its own limits, its plan's, and its overrides.
+-- After count_active.sql, which counts what is dispatched and did not begin: a start in between counts twice, never not.
+-- Locks: none. Index: pool_name_uk, tenant_quota_uk, plan's (a few rows); pool_start_recent where a pool is paced.
+-- Bound: the tenant's pools; the starts of paced ones in a minute, which are at most what they allow.
+SELECT p.name, p.slots, p.include_deferred, p.starts_per_minute, recent.n, recent.next_at,
+       t.max_active_tasks, t.settings, plan.limits, q.overrides
+FROM pool p
+JOIN tenant t ON t.id = p.tenant_id
+LEFT JOIN tenant_quota q ON q.tenant_id = t.id
+LEFT JOIN LATERAL (
+  SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0
+) plan ON true
+LEFT JOIN LATERAL (
+  SELECT count(*)::int AS n, min(s.started_at) + interval '60 seconds' AS next_at FROM pool_start s
+  WHERE p.starts_per_minute IS NOT NULL AND s.tenant_id = p.tenant_id AND s.pool = p.name
+    AND s.started_at > clock_timestamp() - interval '60 seconds' OFFSET 0
+) recent ON p.starts_per_minute IS NOT NULL
 WHERE p.tenant_id = (SELECT app.tenant())

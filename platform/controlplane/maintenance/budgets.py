@@ -1,0 +1,86 @@
+"""Budgets: what a tenant spent this month against what it wants to spend, and which thresholds it passed.
+
+A passed threshold is one row of `budget_burn` per budget and month: alerts read these. Money is in millionths of
+the plan's currency, rounded half up once per sum, never per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from controlplane.foundation.db import execute
+from controlplane.ledger.models.budget import Budget
+from tenants.limits.read import read_quota
+
+_HOUR_US = 3600 * 10**6
+_GIB_HOUR_MIB_US = 1024 * _HOUR_US
+_GIB_MONTH_BYTE_DAYS = 30 * 2**30
+
+
+def cost_micros(
+    *,
+    prices: Mapping[str, int],
+    task_us: int = 0,
+    cpu_us: int = 0,
+    memory_mib_us: int = 0,
+    storage_byte_days: int = 0,
+) -> int:
+    """What these sums cost, in millionths; exact integers, each unit rounded half up."""
+    parts = (
+        ("task_hour", task_us, _HOUR_US),
+        ("cpu_hour", cpu_us, _HOUR_US),
+        ("memory_gib_hour", memory_mib_us, _GIB_HOUR_MIB_US),
+        ("storage_gib_month", storage_byte_days, _GIB_MONTH_BYTE_DAYS),
+    )
+    return sum((2 * used * prices.get(name, 0) + unit) // (2 * unit) for name, used, unit in parts)
+
+
+def burn_budgets(*, now: datetime, using: str) -> int:
+    """Write a row for each threshold that was passed and not written yet; returns how many. In the tenant's scope."""
+    budgets = list(Budget.objects.using(using).all())
+    if not budgets:
+        return 0
+    plan = read_quota(using=using).plan
+    prices = plan.prices if plan else {}
+    month = month_of(now)
+    spent = {
+        row[0]: cost_micros(
+            prices=prices,
+            task_us=row[1],
+            cpu_us=row[2],
+            memory_mib_us=row[3],
+            storage_byte_days=row[4],
+        )
+        for row in execute(
+            "maintenance/sql/sum_usage.sql",
+            using=using,
+            first=month,
+            dags=[budget.dag_id for budget in budgets if budget.dag_id],
+        )
+    }
+    passed = [
+        (budget, threshold, spent.get(budget.dag_id, 0))
+        for budget in budgets
+        for threshold in budget.thresholds
+        if spent.get(budget.dag_id, 0) * 100 >= budget.amount_micros * threshold
+    ]
+    if not passed:
+        return 0
+    rows = execute(
+        "maintenance/sql/put_burns.sql",
+        using=using,
+        budgets=[budget.id for budget, _, _ in passed],
+        dags=[budget.dag_id for budget, _, _ in passed],
+        thresholds=[threshold for _, threshold, _ in passed],
+        amounts=[budget.amount_micros for budget, _, _ in passed],
+        spent=[amount for _, _, amount in passed],
+        month=month,
+        now=now,
+    )
+    return len(rows)
+
+
+def month_of(now: datetime) -> date:
+    """The first day of its month, in UTC."""
+    return now.date().replace(day=1)
