@@ -36,6 +36,7 @@ _OP: Final = {
     "deployments.edit": "Deploy, roll back, pin, and say whether pushes deploy by themselves",
     "remotes.read": "See where DAGs are fetched from, never its credentials",
     "remotes.edit": "Name and change the Git remote, its credentials and webhook; make and end previews",
+    "secrets.read": "See which secret stores the tenant asks, never their credentials",
     "audit.read": "Read the event log of the whole tenant",
 }
 _ADMIN: Final = {
@@ -44,6 +45,7 @@ _ADMIN: Final = {
     "grants.edit": "Grant parts of the tenant to members and service accounts",
     "accounts.edit": "Make, change and delete service accounts and their tokens",
     "tokens.edit": "Revoke anybody's tokens",
+    "secrets.edit": "Set the tenant's secret stores, and whether tasks read declared names only",
     "tenant.edit": "Change the tenant's name and settings",
 }
 _OWNER: Final = {

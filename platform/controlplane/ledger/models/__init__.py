@@ -53,6 +53,7 @@ from controlplane.ledger.models import (  # noqa: F401  Django's registry needs 
     rendered_field,
     retry_spend,
     runtime,
+    secret_chain,
     serial,
     task_instance,
     task_state,
