@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
@@ -12,9 +12,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from api.authentication import Caller, NotAuthenticated, enter, identify
+from api.portal.repeats import HEADER, answer_once
+from api.portal.tags import CONDITIONAL, change_if_same, tagged
 from api.problems import PermissionMissing, PortalNotFound, Problem, problem
 from controlplane.foundation.clock import utc_now
 from tenants.access import Access
+from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.part import current_part, is_beyond_part, narrowed
 
 _BEYOND = "your role does not allow this, and none of your grants does here"
@@ -56,7 +59,45 @@ class PortalView(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """One request: the part of the tenant that it reaches is its own."""
         with narrowed():
-            return super().dispatch(request, *args, **kwargs)
+            return self._by_convention(request, *args, **kwargs)
+
+    def _by_convention(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Idempotency keys and entity tags, for every operation alike: see `repeats` and `tags`."""
+
+        def act() -> Any:
+            return super(PortalView, self).dispatch(request, *args, **kwargs)
+
+        def look(asked: HttpRequest) -> Any:
+            view = type(self)()
+            view.setup(asked, *args, **kwargs)
+            return APIView.dispatch(view, asked, *args, **kwargs)
+
+        if request.method == "GET":
+            return tagged(request, act())
+        once = request.method == "POST" and HEADER in request.headers
+        if not once and not (request.method in CONDITIONAL and "If-Match" in request.headers):
+            return act()
+        known = self._known(request, kwargs.get("slug"))
+        if known is None:
+            return act()
+        caller, access = known
+        if once:
+            return answer_once(request, caller=caller, access=access, now=utc_now(), act=act)
+        return change_if_same(
+            request, tenant_id=access.tenant_id, look=look if hasattr(self, "get") else None, act=act
+        )
+
+    @staticmethod
+    def _known(request: HttpRequest, slug: str | None) -> tuple[Caller, Access] | None:
+        """Who asks and what they hold in the tenant of the path; None: the operation itself will say why not."""
+        if slug is None:
+            return None
+        try:
+            caller = identify(request, now=utc_now())
+        except (NotAuthenticated, AccessTokenExpired, AccessTokenInvalid):
+            return None
+        access = enter(caller, slug=slug)
+        return None if access is None else (caller, access)
 
     def handle_exception(self, exc: Exception) -> Any:
         """Rest framework's own errors as problem documents; everything else is the middleware's."""

@@ -8,6 +8,7 @@ from tenants.models import (  # noqa: F401  Django's registry needs them loaded
     grant,
     identity_provider,
     invitation,
+    kept_answer,
     mail,
     membership,
     operator_entry,
