@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from controlplane.alerts import callbacks, deadlines, order
+from controlplane.alerts import absence, callbacks, deadlines, order, tell, weigh, windows
 from controlplane.bundles import receive, runtimes
 from controlplane.dagprocessor import dispatch, store, workload
 from controlplane.execution import report, task_states
@@ -89,6 +89,11 @@ ITEM_HANDLERS = {
     "build": _build_due,
     "watch": deadlines.watch_run,
     "deadline": deadlines.deadline_due,
+    "alert": weigh.signals_due,
+    "alert_tell": tell.alert_due,
+    "alert_escalate": tell.escalation_due,
+    "alert_absent": absence.absence_due,
+    "window": windows.window_over,
     "watchers": asset_watchers.sync_due,
     "forget": task_states.forget_due,
     "usage": usage.usage_due,

@@ -149,6 +149,20 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_NOTIFY_NETWORKS",
+        "none",
+        "Networks besides the Internet's own in which receivers of tenants' notifications may be: `10.1.0.0/16`. "
+        "With any, addresses that begin with http:// are taken as well.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_OPERATOR_CHANNELS",
+        "none",
+        "Where the platform tells its operators that the database, Redis, the scheduler or agents are away: a JSON "
+        'list like `[{"kind": "pagerduty", "config": {"region": "us"}, "secret": {"routing_key": "…"}}]`.',
+        "control plane",
+    ),
+    Variable(
         "AERODROME_SECRET_NETWORKS",
         "none",
         "Networks besides the Internet's own in which tenants' secret stores may be: `10.1.0.0/16, 127.0.0.1/32`. "

@@ -12,6 +12,7 @@ READS = frozenset({"datetime.now", "datetime.datetime.now", "datetime.utcnow", "
                    "timezone.now", "datetime.today"})  # fmt: skip
 MAY = (
     "platform/controlplane/foundation/clock.py",
+    "platform/controlplane/alerts/loop.py",
     "platform/controlplane/maintenance/loop.py",
     "platform/controlplane/maintenance/periodic/",
     "platform/controlplane/scheduler/loop.py",

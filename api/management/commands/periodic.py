@@ -1,4 +1,6 @@
-"""`manage.py periodic`: a Celery worker for periodic jobs and, on a thread, the beat, until TERM."""
+"""`manage.py periodic`: a Celery worker for periodic jobs; on threads the beat, the sender of notifications and
+the watchdog of operators. Until TERM.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from api.errand_wiring import ERRANDS
 from api.periodic_jobs import register_jobs
+from controlplane.alerts.loop import delivery_service, watchdog
 from controlplane.foundation.logging import configure_logging
+from controlplane.maintenance.errands import Errands
 from controlplane.maintenance.periodic.beat import beat_service
 from controlplane.maintenance.periodic.broker import application
 from controlplane.maintenance.periodic.worker import run_worker
@@ -23,9 +28,17 @@ class Command(BaseCommand):
         configure_logging()
         register_jobs()
         app = application()
-        beat = beat_service(app)
-        thread = threading.Thread(target=beat.run, name="beat", daemon=True)
-        thread.start()
+        services: list[Any] = [
+            beat_service(app),
+            delivery_service(),
+            watchdog(),
+            Errands(handlers=ERRANDS).service(),
+        ]
+        threads = [threading.Thread(target=service.run, daemon=True) for service in services]
+        for thread in threads:
+            thread.start()
         run_worker(app)
-        beat.stop()
-        thread.join(5)
+        for service in services:
+            service.stop()
+        for thread in threads:
+            thread.join(5)

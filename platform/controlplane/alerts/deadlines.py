@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from controlplane.foundation.db import execute
-from controlplane.ledger import alerts
+from controlplane.ledger import alerting, alerts
 from controlplane.ledger.alerts import NewDeadline
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.secrets import variables
@@ -42,6 +42,15 @@ def watch_run(*, ref: UUID, now: datetime, using: str) -> None:
 def deadline_due(*, ref: UUID, now: datetime, using: str) -> None:
     """The instant of some of a run's deadlines has come. Work item `deadline`."""
     for kind, dag_id, run_id, task_id, name in alerts.miss_deadlines(run=ref, now=now, using=using):
+        what = f"the sla of {task_id}" if kind == "sla" else name or "a deadline of the DAG"
+        alerting.tell(
+            kind="deadline_missed",
+            now=now,
+            dag_id=dag_id,
+            ref=ref,
+            detail={"what": what, "task_id": task_id},
+            using=using,
+        )
         log.info("deadline.missed", kind=kind, dag_id=dag_id, run_id=run_id, task_id=task_id, name=name)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from controlplane.foundation.db import execute
-from controlplane.ledger import transitions
+from controlplane.ledger import alerting, transitions
 from controlplane.scheduler.start_deferred import start_deferred
 from domain.capacity import HeldReason, PoolUse, ReadyTask, admit
 from tenants.limits.effective import DEFAULT_BACKFILL_SHARE, concurrent_tasks, effective, own_limits
@@ -106,6 +106,7 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
     full = _Full()
     dispatched: list[tuple[UUID, int]] = []
     held: dict[UUID, HeldReason] = {}
+    unserved: set[str] = set()
     paced: dict[str, datetime] = {}
     """Pools that let no more begin -> when they do again."""
     size = BATCH if tell_rest else min(QUICK, BATCH)
@@ -135,6 +136,7 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
             dispatched += transitions.dispatch_tasks(ids=answer.admitted, now=now, using=using)
         _tell(rows, answer.held, using)
         held.update(answer.held)
+        unserved.update(t.queue for t in ready if t.id in held and held[t.id].code == "queue_unserved")
         for task in ready if taken.next_starts else ():
             if (reason := answer.held.get(task.id)) and reason.code == "pool_paced":
                 paced[task.pool] = taken.next_starts[task.pool]
@@ -153,7 +155,9 @@ def admit_and_dispatch(*, now: datetime, using: str, tell_rest: bool = True) -> 
     if tell_rest and full.reasons:
         _tell_rest(full, using)
     if any(reason.code == "queue_unserved" for reason in held.values()):
-        execute("scheduler/sql/await_queue.sql", using=using, seconds=QUEUE_GRACE_SECONDS)
+        fresh = execute("scheduler/sql/await_queue.sql", using=using, seconds=QUEUE_GRACE_SECONDS)
+        for queue in sorted(unserved) if fresh else ():
+            alerting.tell(kind="no_consumer", subject=queue, now=now, using=using)
     if paced:
         execute("scheduler/sql/await_pace.sql", using=using, pools=list(paced), next_at=min(paced.values()))
     return Admitted(dispatched, len(held.keys() - {row[0] for row in dispatched}), len(dispatched) >= MOST)

@@ -65,6 +65,10 @@ AWS_ENDPOINT = env.text("AERODROME_AWS_ENDPOINT", "")
 SIGNING_KEY = env.text("AERODROME_SIGNING_KEY")
 """Ed25519 private key, PEM: signs per-try tokens and API tokens."""
 
+NOTIFY_NETWORKS = env.networks("AERODROME_NOTIFY_NETWORKS")
+"""Networks besides the Internet's own in which receivers of tenants' notifications may be."""
+OPERATOR_CHANNELS = env.channels("AERODROME_OPERATOR_CHANNELS")
+"""Where the platform's own troubles are told, in the shape of tenants' channels."""
 SMTP_URL = env.text("AERODROME_SMTP_URL", "")
 """`smtp://`, `smtp+starttls://` or `smtps://`; empty: no mails are sent."""
 SMTP_OPTIONS = env.smtp("AERODROME_SMTP_URL")
@@ -146,5 +150,13 @@ CACHES = {
         "LOCATION": env.text("AERODROME_REDIS_URL"),
     }
 }
-REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema", "UNAUTHENTICATED_USER": None}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Aerodrome portal API",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/portal/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [],
+}
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "api.portal.schema.PortalSchema", "UNAUTHENTICATED_USER": None}
 LOGGING_CONFIG = None

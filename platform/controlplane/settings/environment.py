@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -55,6 +56,20 @@ def networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, 
         raise ImproperlyConfigured(
             f"{name} must be networks like 10.1.0.0/16, 127.0.0.1/32: {error}."
         ) from error
+
+
+def channels(name: str) -> list[dict[str, object]]:
+    """A JSON list of `{"kind", "config", "secret"}`; empty when it is not set."""
+    raw = text(name, "[]")
+    try:
+        found = json.loads(raw or "[]")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a JSON list of channels.") from error
+    if not isinstance(found, list) or not all(isinstance(one, dict) and "kind" in one for one in found):
+        raise ImproperlyConfigured(
+            f'{name} must be a JSON list like [{{"kind": "slack", "secret": {{"url": "…"}}}}].'
+        )
+    return found
 
 
 def boolean(name: str, default: bool) -> bool:

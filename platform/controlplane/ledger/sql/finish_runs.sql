@@ -21,6 +21,23 @@ WITH over AS (
 ), next AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), 'start_runs', id, %(now)s::timestamptz FROM freed
+), signalled AS (
+  -- Only where an enabled rule, or an alert that goes on, waits for it: one look into an index otherwise.
+  INSERT INTO alert_signal (id, tenant_id, kind, ref, dag_id, detail, at)
+  SELECT app.uuid7(), (SELECT app.tenant()), CASE o.state WHEN 'failed' THEN 'run_failed' ELSE 'run_succeeded' END,
+    o.id, o.dag_id, jsonb_build_object('reason', o.reason), %(now)s::timestamptz
+  FROM over o
+  WHERE CASE o.state
+    WHEN 'failed' THEN (SELECT EXISTS (SELECT FROM alert_rule a WHERE a.tenant_id = (SELECT app.tenant())
+                                       AND a.is_enabled AND a.kind IN ('run_failed', 'error_budget')))
+    ELSE (SELECT EXISTS (SELECT FROM alert_rule a WHERE a.tenant_id = (SELECT app.tenant()) AND a.is_enabled
+                         AND a.kind = 'runtime_regression'))
+      OR (SELECT EXISTS (SELECT FROM alert a WHERE a.tenant_id = (SELECT app.tenant()) AND a.state <> 'resolved'))
+    END
+  RETURNING id
+), weighed AS (
+  INSERT INTO work_item (tenant_id, kind, ref, due_at)
+  SELECT (SELECT app.tenant()), 'alert', NULL, %(now)s::timestamptz WHERE EXISTS (SELECT FROM signalled)
 )
 SELECT id, dag_id, run_id, state,
        (SELECT CASE over.state WHEN 'failed' THEN v.tells_failure ELSE v.tells_success END

@@ -75,6 +75,16 @@ WITH said AS (
   INSERT INTO workload (id, tenant_id, kind, ref, epoch, dispatched_at)
   SELECT app.uuid7(), (SELECT app.tenant()), 'callback', id, 1, %(now)s::timestamptz FROM owed
   RETURNING pg_notify('orders', '')
+), signalled AS (
+  -- Only where an enabled rule wants it: for a failure one look into an index, for an end without one nothing.
+  INSERT INTO alert_signal (id, tenant_id, kind, ref, dag_id, detail, at)
+  SELECT app.uuid7(), (SELECT app.tenant()), CASE m.state WHEN 'failed' THEN 'task_failed' ELSE 'task_retried' END,
+    m.id, m.dag_id, jsonb_build_object('died', m.died, 'try_number', m.try_number), %(now)s::timestamptz
+  FROM moved m
+  WHERE CASE WHEN m.state IN ('failed', 'up_for_retry') THEN
+    (SELECT EXISTS (SELECT FROM alert_rule a WHERE a.tenant_id = (SELECT app.tenant()) AND a.is_enabled
+                    AND a.kind = 'task_failed')) END
+  RETURNING id
 ), items AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), CASE WHEN m.state IN ('up_for_retry', 'up_for_reschedule') THEN 'due' ELSE 'finished' END, m.id,
@@ -86,6 +96,9 @@ WITH said AS (
   UNION ALL
   SELECT (SELECT app.tenant()), 'usage', NULL, clock_timestamp() + interval '60 seconds'
   WHERE NOT EXISTS (SELECT FROM work_item WHERE tenant_id = (SELECT app.tenant()) AND kind = 'usage')
+  UNION ALL
+  SELECT (SELECT app.tenant()), 'alert', NULL, least(%(now)s::timestamptz, clock_timestamp())
+  WHERE EXISTS (SELECT FROM signalled)
   UNION ALL
   SELECT (SELECT app.tenant()), 'stop', m.id, least(%(now)s::timestamptz, clock_timestamp())
   FROM moved m

@@ -7,10 +7,23 @@ WITH told AS (
 ), mended AS (
   DELETE FROM import_error e
   WHERE e.tenant_id = (SELECT app.tenant()) AND e.filename <> ALL (%(filenames)s::text[])
+  RETURNING e.filename
 ), fresh AS (
   SELECT t.filename, row_number() OVER (ORDER BY t.filename) AS place FROM told t
   WHERE NOT EXISTS (SELECT FROM import_error e
                     WHERE e.tenant_id = (SELECT app.tenant()) AND e.filename = t.filename)
+), signalled AS (
+  INSERT INTO alert_signal (id, tenant_id, kind, subject, detail, at)
+  SELECT app.uuid7(), (SELECT app.tenant()), n.signal, n.filename, jsonb_build_object('what', n.filename),
+         %(now)s::timestamptz
+  FROM (SELECT 'import_error' AS signal, filename FROM fresh
+        UNION ALL SELECT 'import_mended', filename FROM mended) n
+  WHERE EXISTS (SELECT FROM alert_rule a
+                WHERE a.tenant_id = (SELECT app.tenant()) AND a.is_enabled AND a.kind = 'import_error')
+  RETURNING id
+), weighed AS (
+  INSERT INTO work_item (tenant_id, kind, ref, due_at)
+  SELECT (SELECT app.tenant()), 'alert', NULL, %(now)s::timestamptz WHERE EXISTS (SELECT FROM signalled)
 ), counter AS (
   INSERT INTO serial (id, tenant_id, name, last)
   SELECT app.uuid7(), (SELECT app.tenant()), 'import_error', count(*) FROM fresh HAVING count(*) > 0

@@ -1,0 +1,117 @@
+"""Watches the platform for its operators: the database, Redis, the scheduler, the agents. Says so without the database.
+
+Where to say it is a setting (AERODROME_OPERATOR_CHANNELS), what was said is in memory: neither a dead database nor a
+dead Redis can keep it silent. Each trouble is told once, and its end; after a restart it is told again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+
+from controlplane.alerts.speak import speak
+from controlplane.foundation.db import execute
+from controlplane.foundation.heartbeats import ALIVE_SECONDS, last_beat
+from domain.alerting.message import Message, Occurrence
+
+log = structlog.get_logger("alerts")
+
+SECONDS = 10.0
+AGENT_GONE_FOR = timedelta(hours=1)
+"""An agent that is away for longer was taken out of service: nobody is paged for it any more."""
+USING = "scheduler"
+
+
+class Watchdog:
+    """`look` finds what is wrong now; `round` tells what began and what ended. One per process."""
+
+    def __init__(self, *, channels: Sequence[dict[str, Any]], clock: Callable[[], datetime]) -> None:
+        self._channels, self._clock = channels, clock
+        self._told: dict[str, str] = {}
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Until stopped; at once over when operators named no channel."""
+        while self._channels and not self._stop.wait(SECONDS):
+            try:
+                self.round(now=self._clock())
+            except Exception:
+                log.exception("watchdog.failed")
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def look(self, *, now: datetime) -> dict[str, str]:
+        """Trouble -> what is known of it. What cannot be known while something else is down is left out."""
+        found: dict[str, str] = {}
+        try:
+            lost = execute("alerts/sql/list_gone_agents.sql", using=USING, since=now - AGENT_GONE_FOR)
+        except (DatabaseError, InterfaceError) as error:
+            found["database"] = f"it does not answer ({type(error).__name__})"
+            connections[USING].close()
+        else:
+            if lost:
+                names = ", ".join(row[0] for row in lost[:10])
+                found["agents"] = f"{len(lost)} do not answer: {names}"
+        try:
+            beaten = last_beat(service="scheduler")
+        except Exception as error:
+            found["redis"] = f"it does not answer ({type(error).__name__})"
+        else:
+            age = None if beaten is None else (now - beaten).total_seconds()
+            if age is not None and age > ALIVE_SECONDS and "database" not in found:
+                found["scheduler"] = f"its last heartbeat is {age:.0f} s old"
+        return found
+
+    def round(self, *, now: datetime) -> list[str]:
+        """One look. Returns what was said, for tests: `opened database`, `resolved database`."""
+        found, said = self.look(now=now), []
+        for name, what in found.items():
+            if name not in self._told and self._say("opened", name, what, now):
+                self._told[name] = what
+                said.append(f"opened {name}")
+        for name in [name for name in self._told if name not in found]:
+            if name == "agents" and "database" in found:
+                continue
+            if self._say("resolved", name, self._told[name], now):
+                del self._told[name]
+                said.append(f"resolved {name}")
+        return said
+
+    def _say(self, event: str, name: str, what: str, now: datetime) -> bool:
+        """To all channels; whether one of them took it. Otherwise it is tried in the next round."""
+        message = Message(
+            id=str(uuid5(NAMESPACE_URL, f"{settings.BASE_URL}/watchdog/{name}")),
+            event=event,
+            kind="platform",
+            severity="page",
+            tenant="platform",
+            rule=f"platform: {name}",
+            owner="operators",
+            cause=f"{name}: {what}",
+            url=settings.BASE_URL,
+            items=(Occurrence(at=now.isoformat(), what=f"{name}: {what}"),),
+        )
+        taken = False
+        for channel in self._channels:
+            answer = speak(
+                kind=channel["kind"],
+                config=channel.get("config", {}),
+                secret=channel.get("secret", {}),
+                message=message,
+                notification=uuid4(),
+                made_at=now,
+                now=now,
+            )
+            taken |= answer.error is None
+            log.warning(
+                "watchdog.said", about=name, event_kind=event, channel=channel["kind"], error=answer.error
+            )
+        return taken
