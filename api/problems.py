@@ -16,6 +16,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from api.authentication import NotAuthenticated
 from api.json_answers import json_answer
+from api.rate import TooManyRequests
+from controlplane.secrets.contract import KeyUnavailable
+from controlplane.secrets.source import (
+    SecretMalformed,
+    SourceBusy,
+    SourceDenied,
+    SourceFaulty,
+    SourceSealed,
+    SourceSlow,
+    SourceUnreachable,
+)
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.accounts import EmailNotVerified, PasswordWrong
 from tenants.deletion import ConfirmationWrong, DeletionTooLate, DeletionUnknown
@@ -33,6 +44,7 @@ from tenants.organisations import (
 )
 from tenants.people import EmailInvalid, PasswordWeak, UsernameInvalid, UsernameTaken
 from tenants.provision import SlugTaken
+from tenants.roles import RoleBeyond, RoleInvalid
 from tenants.sessions import SessionUnknown
 from tenants.sign_in import SignInRefused, SignInThrottled
 from tenants.slugs import SlugInvalid, SlugReserved
@@ -65,6 +77,7 @@ TABLE: dict[type[Exception], Problem] = {
     AccessTokenExpired: Problem(401, "token-expired", "The token has expired"),
     AccessTokenInvalid: Problem(401, "token-invalid", "The token is not valid"),
     SignInRefused: Problem(401, "sign-in-refused", "Sign-in refused"),
+    TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
     SignInThrottled: Problem(429, "sign-in-throttled", "Too many attempts"),
     Throttled: Problem(429, "throttled", "Too many attempts"),
     PermissionMissing: Problem(403, "permission-missing", "Your role does not allow this"),
@@ -93,6 +106,8 @@ TABLE: dict[type[Exception], Problem] = {
     PasswordWeak: Problem(422, "password-weak", "The password is too weak"),
     PasswordWrong: Problem(422, "password-wrong", "The present password is another one"),
     ConfirmationWrong: Problem(422, "confirmation-wrong", "Write the tenant's name"),
+    RoleBeyond: Problem(403, "role-beyond", "You cannot give more than you hold"),
+    RoleInvalid: Problem(422, "role-invalid", "Not a role"),
     LinkInvalid: Problem(422, "link-invalid", "The link is over or was used"),
     OrganisationNameInvalid: Problem(422, "organisation-name-invalid", "Not a name for an organisation"),
     SlugInvalid: Problem(422, "slug-invalid", "Not a tenant name"),
@@ -101,6 +116,14 @@ TABLE: dict[type[Exception], Problem] = {
     TokenScopeInvalid: Problem(422, "token-scope-invalid", "This scope cannot be given"),
     TokenOver: Problem(409, "token-over", "The token is over"),
 }
+
+TABLE |= {
+    kind: Problem(503, kind.code, kind.title)
+    for kind in (
+        SourceSealed, SourceDenied, SourceSlow, SourceUnreachable, SourceFaulty, SourceBusy, SecretMalformed,
+    )
+}  # fmt: skip
+TABLE[KeyUnavailable] = Problem(503, "key-unavailable", "The key of the tenant's secrets cannot be had")
 
 
 def problem(known: Problem, *, detail: str, **more: Any) -> HttpResponse:
@@ -123,7 +146,7 @@ def explain(error: Exception) -> HttpResponse | None:
     if known is None:
         return None
     answer = problem(known, detail=str(error))
-    if isinstance(error, SignInThrottled | Throttled):
+    if isinstance(error, SignInThrottled | Throttled | TooManyRequests):
         answer["Retry-After"] = str(error.retry_after_seconds)
     return answer
 

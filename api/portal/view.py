@@ -15,6 +15,7 @@ from api.authentication import Caller, NotAuthenticated, enter, identify
 from api.portal.repeats import HEADER, answer_once
 from api.portal.tags import CONDITIONAL, change_if_same, tagged
 from api.problems import PermissionMissing, PortalNotFound, Problem, problem
+from api.rate import count_request
 from controlplane.foundation.clock import utc_now
 from tenants.access import Access
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
@@ -48,10 +49,14 @@ class PortalView(APIView):
         access = enter(self.caller(request), slug=slug)
         if access is None:
             raise PortalNotFound(f"there is no tenant '{slug}' that you are a member of")
+        count_request(request._request, tenant_id=access.tenant_id)
         if not access.admit(permission):
             raise PermissionMissing(f"the role {access.role} does not hold {permission}")
         self.refused_as_absent = current_part() is not None and access.sees_beyond(permission)
         return access
+
+    takes_keys = True
+    """Whether a POST below a tenant's path may carry an `Idempotency-Key`."""
 
     refused_as_absent = False
     """Whether what the request does not find may be there, for the caller to see and not to change."""
@@ -74,7 +79,7 @@ class PortalView(APIView):
 
         if request.method == "GET":
             return tagged(request, act())
-        once = request.method == "POST" and HEADER in request.headers
+        once = self.takes_keys and request.method == "POST" and HEADER in request.headers
         if not once and not (request.method in CONDITIONAL and "If-Match" in request.headers):
             return act()
         known = self._known(request, kwargs.get("slug"))

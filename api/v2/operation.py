@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from api.audit_trail import record_deed
 from api.authentication import NotAuthenticated, enter, identify
 from api.json_answers import json_answer
+from api.rate import TooManyRequests, count_request
 from api.v2.query import Query
 from api.v2.refusals import Refusal, already_there, invalid, not_found, wrong
 from controlplane.foundation.clock import utc_now
@@ -123,6 +124,10 @@ def authorise(request: HttpRequest, *, slug: str, permission: str, now: datetime
     access = enter(caller, slug=slug)
     if access is None:
         raise not_found()
+    try:
+        count_request(request, tenant_id=access.tenant_id)
+    except TooManyRequests as error:
+        raise Refusal(429, str(error), {"Retry-After": str(error.retry_after_seconds)}) from None
     if not access.admit(permission):
         raise Refusal(403, "Forbidden")
     return access

@@ -113,8 +113,8 @@ LIMITS: Final[tuple[Limit, ...]] = (
         "requests",
         "Requests of people and tokens to the public API and the portal's; tasks and agents do not count",
         "both APIs, before anything is read",
-        "429 with `Retry-After` and the `RateLimit` headers",
-        least=1,
+        "429 with `Retry-After`; from 60 requests a minute on, every answer has the `RateLimit` headers",
+        least=60,
         most=2**31 - 1,
     ),
     Limit(

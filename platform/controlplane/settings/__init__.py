@@ -103,6 +103,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "api.audit_trail.AuditMiddleware",  # the outermost: it records what went out
     "django.middleware.security.SecurityMiddleware",
+    "api.rate.RateMiddleware",
     "api.problems.ProblemMiddleware",
 ]
 TEMPLATES: list[dict[str, object]] = []

@@ -141,7 +141,7 @@ def test_the_admission_asks_as_often_with_a_plan_as_without(tenant: Tenant) -> N
     for has_plan in (False, True):
         if has_plan:
             _plan(concurrent_tasks=100, task_hours_per_month=100)
-            _quota(tenant, api_requests_per_minute=5)
+            _quota(tenant, api_requests_per_minute=500)
         with tenant_scope(tenant.id):
             look_again(now=utc_now())
         with CaptureQueriesContext(connections["scheduler"]) as seen:

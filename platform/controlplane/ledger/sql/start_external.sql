@@ -24,7 +24,7 @@ WITH mine AS MATERIALIZED (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), 'silent', s.id, clock_timestamp() + %(patience)s::float8 * interval '1 second'
   FROM started s
-), paced AS ( -- for pools that limit their starts; there is nothing to look up where a tenant has none
+), paced AS ( -- for pools that limit their starts: where a tenant has none, nothing is looked up
   INSERT INTO pool_start (id, tenant_id, pool, started_at)
   SELECT app.uuid7(), s.tenant_id, s.pool, clock_timestamp()
   FROM started s

@@ -25,7 +25,7 @@ WITH picked AS (
   DELETE FROM workload w USING picked p
   WHERE w.id = p.id AND w.tenant_id = (SELECT app.tenant())
     AND NOT EXISTS (SELECT 1 FROM started s WHERE s.id = p.ref)
-), paced AS ( -- for pools that limit their starts; there is nothing to look up where a tenant has none
+), paced AS ( -- for pools that limit their starts: where a tenant has none, nothing is looked up
   INSERT INTO pool_start (id, tenant_id, pool, started_at)
   SELECT app.uuid7(), s.tenant_id, s.pool, clock_timestamp()
   FROM started s
