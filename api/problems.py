@@ -30,6 +30,7 @@ from controlplane.secrets.source import (
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.accounts import EmailNotVerified, PasswordWrong
 from tenants.deletion import ConfirmationWrong, DeletionTooLate, DeletionUnknown
+from tenants.grants import GrantInvalid, GrantUnknown
 from tenants.invitations import InvitationForSomebodyElse, InvitationUnknown, TooManyInvitations
 from tenants.mail.queue import MailNotSetUp
 from tenants.mail.tokens import LinkInvalid
@@ -44,7 +45,10 @@ from tenants.organisations import (
 )
 from tenants.people import EmailInvalid, PasswordWeak, UsernameInvalid, UsernameTaken
 from tenants.provision import SlugTaken
-from tenants.roles import RoleBeyond, RoleInvalid
+from tenants.operators import EntryUnknown, TenantNotThere
+from tenants.operators import TenantUnknown as OperatedTenantUnknown
+from tenants.roles import RoleBeyond, RoleInvalid, RoleTaken, RoleUnknown
+from tenants.service_accounts import AccountInvalid, AccountTaken, AccountUnknown
 from tenants.sessions import SessionUnknown
 from tenants.sign_in import SignInRefused, SignInThrottled
 from tenants.slugs import SlugInvalid, SlugReserved
@@ -115,6 +119,16 @@ TABLE: dict[type[Exception], Problem] = {
     TokenRoleInvalid: Problem(422, "token-role-invalid", "This role cannot be given"),
     TokenScopeInvalid: Problem(422, "token-scope-invalid", "This scope cannot be given"),
     TokenOver: Problem(409, "token-over", "The token is over"),
+    RoleUnknown: Problem(404, "not-found", "Not found"),
+    RoleTaken: Problem(409, "role-taken", "The role's name is taken"),
+    AccountUnknown: Problem(404, "not-found", "Not found"),
+    AccountInvalid: Problem(422, "service-account-invalid", "Not a service account"),
+    AccountTaken: Problem(409, "service-account-taken", "The account's name is taken"),
+    GrantUnknown: Problem(404, "not-found", "Not found"),
+    GrantInvalid: Problem(422, "grant-invalid", "This cannot be granted"),
+    OperatedTenantUnknown: Problem(404, "not-found", "Not found"),
+    TenantNotThere: Problem(409, "tenant-state", "The tenant is in another state"),
+    EntryUnknown: Problem(404, "not-found", "Not found"),
 }
 
 TABLE |= {

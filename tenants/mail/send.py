@@ -56,7 +56,7 @@ def send_due_mails(*, now: datetime) -> Sent:
             message.send()
         except (SMTPException, OSError, ValueError) as error:
             done.failed += 1
-            last = mail.tries >= TRIES or isinstance(error, SMTPRecipientsRefused)
+            last = mail.tries >= TRIES or _refused_for_good(error)
             log.warning(
                 "mail.failed", mail=str(mail.id), kind=mail.kind, error=type(error).__name__, last=last
             )
@@ -81,6 +81,13 @@ def _take(now: datetime) -> list[Mail]:
     for mail in due:
         mail.tries += 1
     return due
+
+
+def _refused_for_good(error: Exception) -> bool:
+    """Whether the server knows that it will never take the address (RFC 5321, 4.2.1: replies of 500 and more)."""
+    return isinstance(error, SMTPRecipientsRefused) and all(
+        code >= 500 for code, _ in error.recipients.values()
+    )
 
 
 def _server() -> object:
