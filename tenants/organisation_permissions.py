@@ -16,6 +16,7 @@ _ADMIN: Final = {
     "tenants.create": "Make tenants",
     "people.edit": "See the organisation's people, change their roles below Owner, remove them",
     "sign_in.edit": "Set up single sign-on and provisioning",
+    "organisation.audit": "Read the audit of the organisation itself",
 }
 _OWNER: Final = {
     "tenants.join": "Become a member of any tenant of the organisation",

@@ -16,6 +16,7 @@ _VIEWER: Final = {
     "pools.read": "See pools",
     "bundles.read": "See bundles and what was found in them",
     "runtimes.read": "See runtimes and their build logs",
+    "alerts.read": "See alerts and their rules, channels without credentials, and what was sent",
     "tenant.read": "See the tenant, its members' names and its usage",
 }
 _AUTHOR: Final = {
@@ -23,6 +24,7 @@ _AUTHOR: Final = {
     "runs.edit": "Trigger, clear, mark and delete runs and task instances",
     "xcoms.edit": "Write and delete XComs",
     "assets.edit": "Record asset events",
+    "alerts.answer": "Acknowledge and resolve alerts",
     "bundles.push": "Push and upload bundles",
     "tokens.own": "Make and revoke tokens with at most one's own role",
 }
@@ -32,12 +34,13 @@ _OP: Final = {
     "variables.edit": "Write and delete variables",
     "connections.read": "Read connections, without their passwords",
     "connections.edit": "Write and delete connections",
+    "alerts.edit": "Make, change and delete alert rules, routes, channels and maintenance windows",
     "runtimes.edit": "Change the runtime's requirements",
     "deployments.edit": "Deploy, roll back, pin, and say whether pushes deploy by themselves",
     "remotes.read": "See where DAGs are fetched from, never its credentials",
     "remotes.edit": "Name and change the Git remote, its credentials and webhook; make and end previews",
     "secrets.read": "See which secret stores the tenant asks, never their credentials",
-    "audit.read": "Read the event log of the whole tenant",
+    "audit.read": "Read the event log and the audit chain of the whole tenant",
 }
 _ADMIN: Final = {
     "members.edit": "Invite and remove members, change their roles",
@@ -45,6 +48,7 @@ _ADMIN: Final = {
     "grants.edit": "Grant parts of the tenant to members and service accounts",
     "accounts.edit": "Make, change and delete service accounts and their tokens",
     "tokens.edit": "Revoke anybody's tokens",
+    "audit.export": "Export the audit chain, and stream it to a webhook or a bucket",
     "secrets.edit": "Set the tenant's secret stores, and whether tasks read declared names only",
     "tenant.edit": "Change the tenant's name and settings",
 }
@@ -65,6 +69,9 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 }
 """Role -> its permissions. The keys are `tenants.models.membership.ROLES`."""
 
+
+LASTING: Final = frozenset({"tokens.own", "accounts.edit", "members.edit", "roles.edit", "grants.edit"})
+"""What gives access that stays. A platform operator in a tenant holds none of it: their time there ends."""
 
 _DAGS: Final = {
     "read": frozenset({"dags.read", "runs.read", "logs.read"}),

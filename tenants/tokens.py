@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db.models import F, OuterRef, Q, Subquery
 
 from tenants.access import Access, own_role, role_permissions
+from tenants.audit.record import Fields, record_change
 from tenants.models.membership import Membership
 from tenants.models.token import Token
 from tenants.permissions import ALL, PERMISSIONS
@@ -127,6 +128,7 @@ def issue_token(
         tenant_id=require_tenant(),
     )
     row.save(using="default", force_insert=True)
+    _record("token.issued", row.id, after=_told_of(row))
     return IssuedToken(row.id, name, kind, role, row.prefix, text, expires_at)
 
 
@@ -163,6 +165,7 @@ def rotate_token(*, token_id: UUID, overlap_hours: int, now: datetime) -> Issued
     old.expires_at = until if old.expires_at is None else min(until, old.expires_at)
     old.replaced_by = row.id
     old.save(using="default", update_fields=["expires_at", "replaced_by"])
+    _record("token.rotated", old.id, before=_told_of(old), after=_told_of(row) | {"token_id": row.id})
     return IssuedToken(row.id, row.name, row.kind, row.role, row.prefix, text, expires_at)
 
 
@@ -216,9 +219,22 @@ def verify_token(*, text: str, kind: str, now: datetime) -> TokenSubject | None:
 
 def revoke_token(*, token_id: UUID, now: datetime) -> None:
     """End a token of the tenant whose scope is open. Again: no change. Raises `TokenUnknown`."""
-    rows = Token.objects.filter(id=token_id)
-    if not rows.filter(revoked_at=None).update(revoked_at=now) and not rows.exists():
+    row = Token.objects.filter(id=token_id).first()
+    if row is None:
         raise TokenUnknown(f"this tenant has no token {token_id}")
+    if Token.objects.filter(id=token_id, revoked_at=None).update(revoked_at=now):
+        _record("token.revoked", token_id, before=_told_of(row), after={"revoked_at": now})
+
+
+def _told_of(row: Token) -> dict[str, object]:
+    names = ("name", "kind", "role", "scopes", "expires_at", "created_by")
+    return {name: getattr(row, name) for name in names} | {"token_prefix": row.prefix}
+
+
+def _record(
+    action: str, token_id: UUID, *, before: Fields | None = None, after: Fields | None = None
+) -> None:
+    record_change(action=action, target=f"token:{token_id}", before=before, after=after)
 
 
 def _held(row: Token) -> frozenset[str] | None:

@@ -85,7 +85,7 @@ def verify(chain: UUID, *, store: CheckpointStore) -> Verdict:
 def each_row(chain: UUID, *, after: int = 0) -> Iterator[Any]:
     """The chain's rows in order, a piece in memory at a time."""
     while True:
-        piece = read_piece(chain, after=after)
+        piece = read_piece(chain, after=after, most=PIECE)
         yield from piece
         if len(piece) < PIECE:
             return

@@ -16,6 +16,8 @@ from typing import Any, Final
 from uuid import UUID
 
 MASK: Final = "***"
+NEW: Final = "*** (new)"
+"""Stands for a secret that is another one than before."""
 MOST_TEXT: Final = 4000
 """Longer texts are cut: an audit row says what changed, it is no copy."""
 MOST_ITEMS: Final = 200
@@ -79,7 +81,7 @@ def _redact(value: Any, *, hidden: frozenset[str], hide: bool, depth: int) -> An
     if value is None or isinstance(value, bool):
         return value
     if hide and not isinstance(value, int | float):
-        return MASK
+        return NEW if value == NEW else MASK
     if isinstance(value, int):
         return value
     if isinstance(value, float):

@@ -6,10 +6,11 @@ from typing import Any
 
 from api.v2.bulk import BulkBody, BulkCreate, BulkDelete, BulkUpdate, Outcome, Results, missing_or_all
 from api.v2.operation import Call, operation
-from api.v2.pools.views import PoolBody, change, look_again
+from api.v2.pools.views import PoolBody, change, look_again, record_pool
 from api.v2.refusals import Refusal
 from controlplane.ledger.furnish import DEFAULT_POOL
 from controlplane.ledger.models.pool import Pool
+from tenants.audit.difference import held as fields_of
 
 _MISSING = "The pools with these pool names: {} were not found."
 
@@ -81,4 +82,6 @@ def _delete(action: BulkDelete[PoolBody], names: list[str], held: dict[str, Pool
         results.fail(400, "Default Pool can't be deleted")
         return
     Pool.objects.filter(name__in=list(held)).delete()
+    for name, row in held.items():
+        record_pool("pool.deleted", name, fields_of(row), None)
     results.success += sorted(held)

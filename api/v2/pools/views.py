@@ -15,6 +15,7 @@ from controlplane.foundation.db import notify
 from controlplane.ledger.furnish import DEFAULT_POOL
 from controlplane.ledger.models.pool import Pool
 from controlplane.ledger.transitions import add_items
+from tenants.audit.difference import held, record_difference
 from tenants.scope import current_tenant
 
 ORDERS = {"id": "id", "pool": "name", "name": "name"}
@@ -77,6 +78,7 @@ def post_pool(call: Call) -> Any:
                 "message": f"The Pool with name: `{body.name}` already exists",
             },
         )
+    record_pool("pool.made", body.name, None, held(row))
     look_again(call)
     return Reply(201, pool_responses([_read(body.name)])[0])
 
@@ -104,8 +106,9 @@ def delete_pool(call: Call, pool_name: str) -> Any:
     """Tasks that name it are held until there is one again."""
     if pool_name == DEFAULT_POOL:
         raise Refusal(400, "Default Pool can't be deleted")
-    if not Pool.objects.filter(name=pool_name).delete()[0]:
-        raise not_found(f"The Pool with name: `{pool_name}` was not found")
+    row = _read(pool_name)
+    row.delete()
+    record_pool("pool.deleted", pool_name, held(row), None)
     return Reply(204)
 
 
@@ -120,10 +123,18 @@ def change(row: Pool, body: PoolBody | PoolPatchBody, fields: set[str]) -> None:
     """Write these fields of the body. Raises the Refusal that Airflow gives for the default pool."""
     if row.name == DEFAULT_POOL and not fields <= {"slots", "include_deferred"}:
         raise Refusal(400, "Only slots and included_deferred can be modified on Default Pool")
+    is_new = row._state.adding
+    before = None if is_new else held(row)
     for field in fields:
         value = getattr(body, field)
         setattr(row, field, "" if field == "description" and value is None else value)
-    row.save(**({"force_insert": True} if row._state.adding else {"update_fields": sorted(fields)}))
+    row.save(**({"force_insert": True} if is_new else {"update_fields": sorted(fields)}))
+    record_pool("pool.made" if is_new else "pool.changed", row.name, before, held(row))
+
+
+def record_pool(action: str, name: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+    """The pool's audit row."""
+    record_difference(action=action, target=f"pool:{name}", table=Pool, before=before, after=after)
 
 
 def look_again(call: Call) -> None:

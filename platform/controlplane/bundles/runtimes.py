@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from controlplane.bundles.commit_statuses import tell_of_bundle
 from controlplane.bundles.deployments import fail_waiting
 from controlplane.bundles.requirements import FILE_NAME, normalise_requirements, runtime_digest
 from controlplane.bundles.status import announce
@@ -21,6 +22,7 @@ from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload
 from controlplane.ledger.transitions import add_items
+from tenants.audit.record import record_change
 from tenants.scope import current_tenant
 
 MOST_LOG = 256 * 1024
@@ -47,6 +49,12 @@ def ensure_runtime(*, requirements: bytes, now: datetime, using: str = "default"
         runtime.save(using=using, update_fields=["state", "message"])
         is_new = True
     if is_new:
+        record_change(
+            action="runtime.asked",
+            target=f"runtime:{runtime.id}",
+            after={"airflow": airflow, "python": python, "requirements": text},
+            using=using,
+        )
         _ask(kind="build", ref=runtime.id, now=now, using=using)
     return runtime
 
@@ -102,6 +110,7 @@ def store_built(
             bundle.summary = {**bundle.summary, "accepted": [], "errors": [error], "findings": []}
             bundle.save(using=using, update_fields=["state", "parsed_at", "summary"])
             fail_waiting(bundle_id=bundle.id, message=error["message"], now=now, using=using)
+            tell_of_bundle(bundle=bundle, state="failure", now=now, using=using)
             announce(bundle_id=bundle.id, using=using)
 
 

@@ -52,6 +52,7 @@ from domain.ids import random_suffix, run_id_for
 from domain.params import ParamsInvalid
 from domain.timetables.instants import NextRun
 from domain.timetables.schedule import Schedule
+from tenants.audit.difference import held, record_difference
 from tenants.scope import current_tenant
 
 CHUNK = 500
@@ -158,7 +159,9 @@ def pause_backfill(*, serial: int, is_paused: bool, now: datetime) -> Backfill:
     """No further run begins, or they begin again. Raises BackfillUnknown, BackfillCompleted."""
     row = _open(serial)
     if row.is_paused != is_paused:
+        before = held(row)
         row.is_paused, row.updated_at = is_paused, now
+        _record("backfill.paused" if is_paused else "backfill.resumed", row, before, held(row))
         row.save(update_fields=["is_paused", "updated_at"])
     if not is_paused:
         _wake(row.dag_id, now)
@@ -168,7 +171,9 @@ def pause_backfill(*, serial: int, is_paused: bool, now: datetime) -> Backfill:
 def bound_backfill(*, serial: int, max_active_runs: int, now: datetime) -> Backfill:
     """Another bound, while it runs: more begin at once, or fewer after those that run. Raises as above."""
     row = _open(serial)
+    before = held(row)
     row.max_active_runs, row.updated_at = max_active_runs, now
+    _record("backfill.bounded", row, before, held(row))
     row.save(update_fields=["max_active_runs", "updated_at"])
     _wake(row.dag_id, now)
     return row
@@ -183,12 +188,24 @@ def cancel_backfill(*, serial: int, now: datetime) -> Backfill:
             "id", flat=True
         )
     )
-    held = clearing.hold_runs(runs=queued)
-    cancel_runs(runs=[run.id for run in held], now=now)
+    runs = clearing.hold_runs(runs=queued)
+    cancel_runs(runs=[run.id for run in runs], now=now)
+    before = held(row)
     row.is_paused, row.updated_at, row.completed_at = True, now, now
+    _record("backfill.cancelled", row, before, held(row))
     row.save(update_fields=["is_paused", "updated_at", "completed_at"])
     _wake(row.dag_id, now)
     return row
+
+
+def _record(action: str, row: Backfill, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+    record_difference(
+        action=action,
+        target=f"backfill:{row.dag_id}/{row.serial}",
+        table=Backfill,
+        before=before,
+        after=after,
+    )
 
 
 def reruns_on_latest(*, dag_id: str, wanted: bool | None) -> bool:
@@ -287,6 +304,7 @@ def _insert(asked: Asked, dag: Dag, user: str | None, now: datetime) -> Backfill
             row.save(force_insert=True)
     except IntegrityError as error:
         raise BackfillRunning(f"There is already a running backfill for dag {dag.dag_id}") from error
+    _record("backfill.created", row, None, held(row))
     return row
 
 

@@ -17,6 +17,7 @@ from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.runs.choose import Scope, ids_of, instances, newest_spec, read_spec
 from controlplane.runs.newest import move_to_newest
+from controlplane.runs.tell_audit import record_instances, record_run
 
 
 class TaskRunning(ValueError):
@@ -80,6 +81,7 @@ def clear_chosen(
     gone = move_to_newest(runs=held) if latest else []
     if spare_running and TaskInstance.objects.filter(id__in=ids, state="running").exists():
         raise TaskRunning("A task instance that was to be cleared is running.")
+    record_instances(action="tasks.cleared", ids=ids, after={"requeued": requeue, "newest_version": latest})
     clearing.clear_tasks(ids=ids, reason=f"cleared by {by}", now=now)
     _remove(gone, now)
     if requeue:
@@ -103,6 +105,7 @@ def clear_new_tasks(*, run: DagRun, by: str, now: datetime) -> None:
     if not {task.task_id for task in newest_spec(run.dag_id).tasks} - had:
         return
     held = clearing.hold_runs(runs=[run.id])
+    record_run(action="run.moved_to_newest", run=run, before={"state": run.state})
     gone = move_to_newest(runs=held)
     _remove(gone, now)
     clearing.requeue_runs(runs=[run.id], now=now)

@@ -18,7 +18,9 @@ from controlplane.ledger.models.file_parse import FileParse
 from controlplane.ledger.models.import_error import ImportError as DagImportError
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.work_item import WorkItem
+from controlplane.runs.tell_audit import record_instances, record_run, told_of
 from controlplane.runs.trigger import DagUnknown
+from tenants.audit.record import record_change
 from tenants.scope import current_tenant
 
 
@@ -36,6 +38,7 @@ def delete_run(*, run: DagRun) -> None:
     held = clearing.hold_runs(runs=[run.id])
     if held and held[0].state == "running":
         raise RunBusy(held[0].state)
+    record_run(action="run.deleted", run=run, before=told_of(run))
     clearing.delete_runs(runs=[one.id for one in held])
 
 
@@ -45,6 +48,7 @@ def delete_tasks(*, ids: Sequence[UUID], now: datetime) -> None:
     runs = TaskInstance.objects.filter(id__in=ids).values_list("dag_run_id", flat=True).distinct()
     held = clearing.hold_runs(runs=sorted(runs))
     clearing.hold_tasks(ids=ids)
+    record_instances(action="tasks.deleted", ids=ids, after=None)
     clearing.delete_tasks(ids=ids)
     clearing.settle(runs=held, now=now)
 
@@ -62,6 +66,8 @@ def delete_dag(*, dag_id: str) -> None:
         raise DagUnknown(f"There is no DAG {dag_id!r}.")
     runs = DagRun.objects.filter(dag_id=dag_id).order_by("id").values_list("id", flat=True)
     held = clearing.hold_runs(runs=list(runs))
+    before = {"runs": len(held), "file": dag.relative_fileloc, "is_paused": dag.is_paused}
+    record_change(action="dag.deleted", target=f"dag:{dag_id}", before=before)
     clearing.delete_runs(runs=[one.id for one in held])
     Backfill.objects.filter(dag_id=dag_id).delete()
     # Its file is read anew with the next push, although it is the same.

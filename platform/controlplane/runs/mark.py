@@ -19,6 +19,7 @@ from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.transitions import add_items
 from controlplane.runs.choose import FAILED, Marker, Scope, ids_of, instances, named, read_spec, runs_around
 from controlplane.runs.clear import clear_chosen, dags_of
+from controlplane.runs.tell_audit import record_instances, record_run
 from domain.states import TERMINAL_TASK
 from domain.subset import Relatives
 from taskwire.dagspec import DagSpec
@@ -67,6 +68,7 @@ def mark_tasks(
         held = clearing.hold_runs(runs=sorted({one for _, one in found}))
         ids = [one for one, _ in found]
         clearing.hold_tasks(ids=ids)
+        record_instances(action="tasks.marked", ids=ids, after={"state": state})
         clearing.mark_tasks(ids=ids, state=state, reason=_reason(state, by), now=now)
         clearing.settle(runs=held, now=now)
     names = sorted({one if isinstance(one, str) else one[0] for one in tasks})
@@ -79,6 +81,12 @@ def mark_run(*, run: DagRun, state: str, by: str, now: datetime) -> None:
     """The run is over, or is queued again. Teardowns of a run that ends come to their own end first."""
     clearing.exclude_rounds()
     held = clearing.hold_runs(runs=[run.id])
+    record_run(
+        action="run.marked",
+        run=run,
+        before={"state": held[0].state if held else None},
+        after={"state": state},
+    )
     wait = False
     if state != "queued":
         wait = _end_tasks(run, state, by, now)

@@ -21,10 +21,12 @@ from controlplane.runs.create import make_runs
 from controlplane.runs.forecast import ask_runtime
 from controlplane.runs.params import check_params
 from controlplane.runs.partition_keys import PartitionKeyInvalid, read_partition_key
+from controlplane.runs.tell_audit import told_of
 from domain.ids import RunIdInvalid, check_run_id, random_suffix, run_id_for
 from domain.params import ParamsInvalid
 from domain.timetables.evaluate import manual_interval
 from taskwire.dagspec import DagSpec
+from tenants.audit.record import record_change
 from tenants.scope import current_tenant
 
 
@@ -134,7 +136,11 @@ def trigger_run(
         ask_runtime(dags={dag.id: version.content_hash}, now=now, using=using)
     add_items(items=[("start_runs", dag.id, max(run_after, now))], using=using)
     notify("work", str(current_tenant(using=using)), using=using)
-    return DagRun.objects.using(using).get(id=row)
+    made = DagRun.objects.using(using).get(id=row)
+    record_change(
+        action="run.triggered", target=f"run:{dag_id}/{made.run_id}", after=told_of(made), using=using
+    )
+    return made
 
 
 def _check(run_id: str, run_type: str, conf: dict[str, Any] | None, spec: DagSpec) -> None:

@@ -17,6 +17,7 @@ from controlplane.secrets import store
 from controlplane.secrets.contract import Place
 from controlplane.secrets.embedded import KeyGone
 from domain.ids import uuid7
+from tenants.audit.difference import held, record_difference
 from tenants.scope import current_tenant
 
 ID_LENGTH = 250
@@ -93,6 +94,7 @@ def put(
     """Create it or replace all of it. True when it is new. Raises ConnectionIdInvalid."""
     if not conn_id or len(conn_id) > ID_LENGTH:
         raise ConnectionIdInvalid(f"A Connection's id has 1 to {ID_LENGTH} characters, not {len(conn_id)}.")
+    before = held(Connection.objects.filter(conn_id=conn_id).first())
     # The row comes first: the seal is bound to its id.
     [(row_id, is_new)] = execute(
         "secrets/sql/place_connection.sql",
@@ -111,13 +113,24 @@ def put(
         plain = json.dumps({"password": password, "extra": extra}).encode()
         sealed = store.current().seal(plain=plain, place=_place(row_id))
     execute("secrets/sql/fill_connection.sql", id=row_id, sealed=sealed)
+    after = {"id": row_id, "conn_id": conn_id, "conn_type": conn_type, "description": description, "host": host,
+             "login": login, "schema": schema, "port": port, "sealed": sealed}  # fmt: skip
+    _record("connection.made" if is_new else "connection.changed", conn_id, before, after)
     return bool(is_new)
 
 
 def delete(conn_id: str) -> None:
     """Raises ConnectionUnknown."""
+    before = held(Connection.objects.filter(conn_id=conn_id).first())
     if not execute("secrets/sql/delete_connection.sql", conn_id=conn_id):
         raise ConnectionUnknown(f"Connection with ID {conn_id} not found")
+    _record("connection.deleted", conn_id, before, None)
+
+
+def _record(action: str, conn_id: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+    record_difference(
+        action=action, target=f"connection:{conn_id}", table=Connection, before=before, after=after
+    )
 
 
 def _place(row_id: UUID) -> Place:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from controlplane.foundation.db import execute
@@ -15,6 +16,7 @@ from controlplane.secrets import store
 from controlplane.secrets.contract import Place
 from controlplane.secrets.embedded import KeyGone
 from domain.ids import uuid7
+from tenants.audit.difference import held, record_difference
 from tenants.scope import current_tenant
 
 KEY_LENGTH = 250
@@ -57,23 +59,32 @@ def put(*, key: str, value: str, description: str | None, now: datetime) -> bool
     """Create it or replace value and description. True when it is new. Raises VariableKeyInvalid."""
     if not key or len(key) > KEY_LENGTH:
         raise VariableKeyInvalid(f"A Variable's key has 1 to {KEY_LENGTH} characters, not {len(key)}.")
+    before = held(Variable.objects.filter(key=key).first())
     # The row comes first, empty: the seal is bound to its id.
     [(row_id, is_new)] = execute("secrets/sql/place_variable.sql", id=uuid7(), key=key, now=now)
     sealed = store.current().seal(plain=value.encode(), place=_place(row_id))
     execute("secrets/sql/fill_variable.sql", id=row_id, sealed=sealed, description=description)
+    after = {"id": row_id, "key": key, "sealed": sealed, "description": description}
+    _record("variable.made" if is_new else "variable.changed", key, before, after)
     return bool(is_new)
 
 
 def delete(key: str) -> None:
     """Raises VariableUnknown."""
+    before = held(Variable.objects.filter(key=key).first())
     if not execute("secrets/sql/delete_variable.sql", key=key):
         raise VariableUnknown(f"Variable with key '{key}' not found")
+    _record("variable.deleted", key, before, None)
 
 
 def list_keys(*, prefix: str = "", limit: int, offset: int = 0) -> Keys:
     """Keys that start with `prefix`, in order."""
     rows = execute("secrets/sql/list_variable_keys.sql", prefix=prefix, limit=limit, offset=offset)
     return Keys(keys=[key for key, _ in rows if key is not None], total=rows[0][1])
+
+
+def _record(action: str, key: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+    record_difference(action=action, target=f"variable:{key}", table=Variable, before=before, after=after)
 
 
 def _get(key: str, using: str) -> str:

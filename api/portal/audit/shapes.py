@@ -1,0 +1,70 @@
+"""What the audit operations take and give."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from tenants.audit.context import KINDS
+from tenants.audit.export import FORMATS
+from tenants.audit.search import MOST
+
+OUTCOMES = ("done", "refused", "failed")
+
+
+class AuditQuery(serializers.Serializer[None]):
+    actor = serializers.CharField(required=False, max_length=200)
+    actor_kind = serializers.ChoiceField(KINDS, required=False)
+    action = serializers.CharField(
+        required=False, max_length=100, help_text="A `*` at the end: begins like it"
+    )
+    target = serializers.CharField(
+        required=False, max_length=400, help_text="A `*` at the end: begins like it"
+    )
+    outcome = serializers.ChoiceField(OUTCOMES, required=False)
+    address = serializers.CharField(required=False, max_length=64)
+    request_id = serializers.CharField(required=False, max_length=64)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    before = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="`next_before`"
+    )
+    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=MOST)
+
+
+class AuditRowShape(serializers.Serializer[None]):
+    id = serializers.UUIDField()
+    seq = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    action = serializers.CharField()
+    target = serializers.CharField()
+    outcome = serializers.ChoiceField(OUTCOMES)
+    actor_kind = serializers.ChoiceField(KINDS)
+    actor = serializers.CharField()
+    actor_id = serializers.CharField()
+    address = serializers.CharField()
+    request_id = serializers.CharField()
+    method = serializers.CharField()
+    route = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True)
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+    detail = serializers.JSONField(allow_null=True)
+
+
+class SignedShape(serializers.Serializer[None]):
+    seq = serializers.IntegerField()
+    at = serializers.DateTimeField()
+
+
+class AuditPageShape(serializers.Serializer[None]):
+    rows = AuditRowShape(many=True)
+    next_before = serializers.IntegerField(allow_null=True, help_text="Give it as `before` to go on")
+    signed = SignedShape(allow_null=True, help_text="Up to where the chain is signed")
+
+
+class ExportQuery(serializers.Serializer[None]):
+    form = serializers.ChoiceField(tuple(FORMATS), required=False, default="ndjson")
+    after = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**63 - 1)
+    until = serializers.IntegerField(
+        required=False, default=None, allow_null=True, min_value=1, max_value=2**63 - 1
+    )

@@ -1,0 +1,14 @@
+"""Paths of the audit chains, below `/api/portal/v1/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from api.portal.audit.views import Audit, Export, OrganisationAudit, PlatformAudit
+
+urlpatterns = [
+    path("tenants/<slug:slug>/audit", Audit.as_view()),
+    path("tenants/<slug:slug>/audit/export", Export.as_view()),
+    path("organisations/<uuid:organisation_id>/audit", OrganisationAudit.as_view()),
+    path("operators/audit", PlatformAudit.as_view()),
+]
