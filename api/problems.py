@@ -31,6 +31,7 @@ from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.accounts import EmailNotVerified, PasswordWrong
 from tenants.deletion import ConfirmationWrong, DeletionTooLate, DeletionUnknown
 from tenants.grants import GrantInvalid, GrantUnknown
+from tenants.factors.keep import FactorRefused, FactorUnknown, TooManyFactors
 from tenants.invitations import InvitationForSomebodyElse, InvitationUnknown, TooManyInvitations
 from tenants.mail.queue import MailNotSetUp
 from tenants.mail.tokens import LinkInvalid
@@ -49,6 +50,7 @@ from tenants.operators import EntryUnknown, TenantNotThere
 from tenants.operators import TenantUnknown as OperatedTenantUnknown
 from tenants.roles import RoleBeyond, RoleInvalid, RoleTaken, RoleUnknown
 from tenants.service_accounts import AccountInvalid, AccountTaken, AccountUnknown
+from tenants.second_factor import TicketInvalid
 from tenants.sessions import SessionUnknown
 from tenants.sign_in import SignInRefused, SignInThrottled
 from tenants.slugs import SlugInvalid, SlugReserved
@@ -82,6 +84,9 @@ TABLE: dict[type[Exception], Problem] = {
     AccessTokenInvalid: Problem(401, "token-invalid", "The token is not valid"),
     SignInRefused: Problem(401, "sign-in-refused", "Sign-in refused"),
     TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
+    TicketInvalid: Problem(401, "ticket-invalid", "Begin with the password"),
+    FactorRefused: Problem(422, "factor-refused", "The second factor was refused"),
+    TooManyFactors: Problem(409, "too-many-factors", "Too many second factors"),
     SignInThrottled: Problem(429, "sign-in-throttled", "Too many attempts"),
     Throttled: Problem(429, "throttled", "Too many attempts"),
     PermissionMissing: Problem(403, "permission-missing", "Your role does not allow this"),
@@ -93,6 +98,7 @@ TABLE: dict[type[Exception], Problem] = {
     TokenUnknown: Problem(404, "not-found", "Not found"),
     MemberUnknown: Problem(404, "not-found", "Not found"),
     InvitationUnknown: Problem(404, "not-found", "Not found"),
+    FactorUnknown: Problem(404, "not-found", "Not found"),
     SessionUnknown: Problem(404, "not-found", "Not found"),
     OrganisationUnknown: Problem(404, "not-found", "Not found"),
     OrganisationPersonUnknown: Problem(404, "not-found", "Not found"),

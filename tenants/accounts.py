@@ -16,7 +16,7 @@ from tenants.mail.tokens import LinkInvalid, read_account_token
 from tenants.models.user import User
 from tenants.people import check_new_password
 from tenants.sessions import end_sessions
-from tenants.throttle import count_attempt
+from tenants.throttle import count_attempt, forgive
 
 MOST_MAILS = 5
 """Of one kind, to one address or asked for from one, in a quarter of an hour."""
@@ -92,6 +92,15 @@ def change_password(*, user: User, old: str, new: str, now: datetime, keep: UUID
     check_new_password(new, user)
     with transaction.atomic(using="auth"):
         _set_password(user, new, now, keep=keep, because="password changed")
+
+
+def confirm_password(*, user: User, password: str) -> None:
+    """Whoever is signed in writes the password again before something dangerous. An account that signs in
+    elsewhere has none to write. Raises PasswordWrong, Throttled."""
+    counted = count_attempt(purpose="sign-in", kind="confirm", parts=(str(user.id),), most=10)
+    if user.has_usable_password() and not user.check_password(password):
+        raise PasswordWrong("the password is another one")
+    forgive(counted)
 
 
 def _set_password(user: User, password: str, now: datetime, *, keep: UUID | None, because: str) -> None:

@@ -63,6 +63,18 @@ class SignedInShape(serializers.Serializer[None]):
     tenants = TenantShape(many=True)
 
 
+class SecondFactorTicketShape(serializers.Serializer[None]):
+    ticket = serializers.CharField(help_text="To be sent to `sign-in/second-factor`")
+    kinds = serializers.ListField(child=serializers.CharField())
+    challenge = serializers.CharField(allow_null=True)
+    options = serializers.JSONField(allow_null=True, help_text="For the browser's credentials API")
+
+
+class SecondFactorAskedShape(serializers.Serializer[None]):
+    access_token = serializers.CharField(allow_null=True)
+    second_factor = SecondFactorTicketShape()
+
+
 class MeShape(serializers.Serializer[None]):
     user = PersonShape()
     tenants = TenantShape(many=True)

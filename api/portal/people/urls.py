@@ -14,6 +14,16 @@ from api.portal.people.account import (
     Verification,
     Verified,
 )
+from api.portal.people.factors import (
+    ConfirmKey,
+    ConfirmTotp,
+    Factors,
+    NewKey,
+    NewTotp,
+    RecoveryCodes,
+    RemovedFactor,
+    SecondFactor,
+)
 from api.portal.people.invited import Accepted, AcceptedByNewcomer, Offered
 from api.portal.people.members import Invitations, Members, OneInvitation, OneMember
 from api.portal.people.views import Me, SignIn, SignUp, Tenants
@@ -22,6 +32,14 @@ urlpatterns = [
     path("sign-up", SignUp.as_view()),
     path("sign-in", SignIn.as_view()),
     path("sign-out", SignOut.as_view()),
+    path("sign-in/second-factor", SecondFactor.as_view()),
+    path("me/factors", Factors.as_view()),
+    path("me/factors/totp", NewTotp.as_view()),
+    path("me/factors/totp/<uuid:factor_id>", ConfirmTotp.as_view()),
+    path("me/factors/key", NewKey.as_view()),
+    path("me/factors/key/confirm", ConfirmKey.as_view()),
+    path("me/factors/recovery-codes", RecoveryCodes.as_view()),
+    path("me/factors/<uuid:factor_id>/remove", RemovedFactor.as_view()),
     path("me", Me.as_view()),
     path("me/password", Password.as_view()),
     path("me/sessions", Sessions.as_view()),

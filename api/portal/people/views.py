@@ -15,6 +15,7 @@ from api.portal.people.shapes import (
     MeShape,
     NewTenantBody,
     NewTenantShape,
+    SecondFactorAskedShape,
     SignedInShape,
     SignedUpShape,
     SignInBody,
@@ -29,6 +30,7 @@ from tenants.accounts import require_verified
 from tenants.models.user import User
 from tenants.organisations import first_organisation
 from tenants.provision import provision_tenant
+from tenants.second_factor import ask_second_factor
 from tenants.sign_in import check_password
 from tenants.sign_up import sign_up
 from tenants.tokens import IssuedToken
@@ -62,14 +64,24 @@ class SignUp(PortalView):
 
 
 class SignIn(PortalView):
-    @extend_schema(request=SignInBody, responses={200: SignedInShape})
+    @extend_schema(request=SignInBody, responses={200: SignedInShape, 202: SecondFactorAskedShape})
     def post(self, request: Request) -> Response:
-        """A token for the portal, and the tenants one may enter with it."""
+        """A token for the portal, and the tenants one may enter with it; or a ticket for the second factor."""
         body = read(SignInBody, request)
         address = str(request.META.get("REMOTE_ADDR", ""))
         user = check_password(username=body["username"], password=body["password"], address=address)
+        asked = ask_second_factor(user)
+        if asked is not None:
+            challenge, options = asked.key or (None, None)
+            second = {
+                "ticket": asked.ticket,
+                "kinds": asked.kinds,
+                "challenge": challenge,
+                "options": options,
+            }
+            return Response({"access_token": None, "second_factor": second}, status=202)
         token = signed_in_token(request, user, method="password", now=utc_now())
-        return Response({"access_token": token, **_me(user)})
+        return Response({"access_token": token, **me_shape(user)})
 
 
 class Me(AccountView):
@@ -77,7 +89,7 @@ class Me(AccountView):
     def get(self, request: Request) -> Response:
         """Who the token speaks for, and their tenants."""
         user, _ = self.account(request)
-        return Response(_me(user))
+        return Response(me_shape(user))
 
 
 class Tenants(Me):
@@ -110,7 +122,8 @@ def _person(user: User) -> dict[str, Any]:
     }
 
 
-def _me(user: User) -> dict[str, Any]:
+def me_shape(user: User) -> dict[str, Any]:
+    """The account and where it may go."""
     found = tenants_of(user_id=user.id)
     return {"user": _person(user), "tenants": [tenant_shape(tenant, role) for tenant, role in found]}
 

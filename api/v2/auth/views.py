@@ -20,6 +20,8 @@ from controlplane.foundation.clock import utc_now
 from tenants.access import find_access
 from tenants.access_tokens import DAY_SECONDS, issue_access_token
 from tenants.audit.context import note_tenant
+from tenants.factors.keep import kinds_of
+from tenants.sessions import begin_session
 from tenants.sign_in import SignInRefused, SignInThrottled, check_password
 
 CLI_SECONDS = 3600
@@ -87,12 +89,24 @@ def _sign_in(request: HttpRequest, slug: str, lifetime_seconds: int) -> HttpResp
         if access is None:
             raise SignInRefused
         note_tenant(access.tenant_id)
+        if kinds_of(user_id=user.id):
+            return Refusal(
+                401, "This account has a second factor: sign in to the portal, or use an API token"
+            ).answer()
     except Refusal as refusal:
         return refusal.answer()
     except SignInRefused:
         return Refusal(401, "Invalid credentials").answer()
     except SignInThrottled as error:
         return Refusal(429, str(error), {"Retry-After": str(error.retry_after_seconds)}).answer()
+    session_id = begin_session(
+        user_id=user.id,
+        method="password, for an Airflow client",
+        address=str(request.META.get("REMOTE_ADDR", "")),
+        user_agent=request.headers.get("User-Agent", ""),
+        now=now,
+        lifetime_seconds=lifetime_seconds,
+    )
     token = issue_access_token(
         user_id=user.id,
         username=user.username,
@@ -100,6 +114,7 @@ def _sign_in(request: HttpRequest, slug: str, lifetime_seconds: int) -> HttpResp
         role=access.role,
         now=now,
         lifetime_seconds=lifetime_seconds,
+        session_id=session_id,
     )
     return json_answer({"access_token": token}, status=201)
 
