@@ -1,5 +1,5 @@
-"""`manage.py periodic`: a Celery worker for periodic jobs; on threads the beat, the sender of notifications and
-the watchdog of operators. Until TERM.
+"""`manage.py periodic`: a Celery worker for periodic jobs; on threads the beat, the sender of notifications,
+the watchdog of operators and whoever goes on errands (fetching from Git hosts, telling them). Until TERM.
 """
 
 from __future__ import annotations

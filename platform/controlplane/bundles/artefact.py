@@ -104,6 +104,16 @@ def read_files(*, digest: str, paths: Collection[str]) -> dict[str, bytes]:
     return found
 
 
+def read_all(*, digest: str) -> dict[str, bytes]:
+    """The content of every file of the artefact. Raises `ArtefactMissing`."""
+    found: dict[str, bytes] = {}
+    with open_artefact(digest) as raw, tarfile.open(fileobj=raw, mode="r:") as archive:
+        for member in archive:
+            if (content := archive.extractfile(member)) is not None:
+                found[member.name] = content.read()
+    return found
+
+
 def _write_member(out: _Hashing, path: str, content: bytes) -> None:
     header = tarfile.TarInfo(path)
     header.size = len(content)

@@ -14,14 +14,16 @@ from django.db import transaction
 from controlplane.bundles.artefact import store_artefact
 from controlplane.bundles.candidates import find_candidates
 from controlplane.bundles.changes import changes
-from controlplane.bundles.deployments import ask_automatically
+from controlplane.bundles.deployments import ask_automatically, ask_for
 from controlplane.bundles.refusal import BundleRefused
 from controlplane.bundles.requirements import FILE_NAME
 from controlplane.bundles.runtimes import ensure_runtime
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify
 from controlplane.ledger.models.bundle_version import BundleVersion
+from controlplane.ledger.models.deployment import Deployment
 from controlplane.ledger.transitions import add_items
+from tenants.audit.record import record_change
 from tenants.scope import current_tenant
 
 
@@ -34,12 +36,14 @@ def publish(
     message: str,
     pushed_by: str,
     now: datetime,
+    reason: str | None = None,
     using: str = "default",
 ) -> BundleVersion:
     """Record `files` (clean bundle paths, as `read_archive` and `read_tree` give them) as the newest version.
 
     The same content as the newest version is that version again; one that could not be parsed is tried once
-    more. `source` is `git`, `upload` or `remote`. Unless the tenant deploys by hand, a deployment is asked for.
+    more. `source` is `git`, `upload` or `remote`. Unless the tenant deploys by hand, a deployment is asked for;
+    with `reason` always.
     Raises `BundleRefused` for an empty bundle and for requirements that
     cannot be read.
     """
@@ -76,16 +80,35 @@ def publish(
             summary={"changed": changed.as_dict()},
             created_at=now,
         )
+        record_change(
+            action="bundle.published",
+            target=f"bundle:{bundle.id}",
+            before=None if newest is None else _told_of(newest),
+            after=_told_of(bundle),
+            detail={"changed": changed.as_dict()},
+            using=using,
+        )
         add_items(items=[("parse", bundle.id, now)], using=using)
-    wanted = ask_automatically(
-        bundle=bundle, source=source, created_by=bundle.pushed_by, now=now, using=using
-    )
+    if reason is not None:
+        by, said = _text(pushed_by), bundle.message
+        wanted: Deployment | None = ask_for(
+            bundle=bundle, reason=reason, created_by=by, message=said, now=now, using=using
+        )
+    else:
+        wanted = ask_automatically(
+            bundle=bundle, source=source, created_by=bundle.pushed_by, now=now, using=using
+        )
     if bundle.state == "parsed" and wanted is not None and wanted.state == "waiting":
         add_items(items=[("parse", bundle.id, now)], using=using)
     notify("work", tenant_id, using=using)
     transaction.on_commit(lambda: crashpoint("bundles.publish.after_commit"), using=using)
     crashpoint("bundles.publish.before_commit")
     return bundle
+
+
+def _told_of(bundle: BundleVersion) -> dict[str, object]:
+    names = ("digest", "commit_sha", "branch", "source", "message", "pushed_by", "file_count", "byte_count")
+    return {name: getattr(bundle, name) for name in names} | {"runtime": str(bundle.runtime_id)}
 
 
 def _text(value: str) -> str:

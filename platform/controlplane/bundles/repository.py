@@ -94,10 +94,15 @@ def locked(*, repository: Path, seconds: float) -> Iterator[None]:
         yield
 
 
+def held_bytes(*, repository: Path) -> int:
+    """What its packs take."""
+    packs = repository / "objects" / "pack"
+    return sum(entry.stat().st_size for entry in os.scandir(packs)) if packs.is_dir() else 0
+
+
 def check_room(*, repository: Path) -> None:
     """Raise `RepositoryFull` when no more may be pushed. Everything pushed is kept in packs."""
-    packs = repository / "objects" / "pack"
-    held = sum(entry.stat().st_size for entry in os.scandir(packs)) if packs.is_dir() else 0
+    held = held_bytes(repository=repository)
     if held > settings.GIT_MAX_BYTES:
         raise RepositoryFull(
             f"the repository holds {size_text(held)}, more than {size_text(settings.GIT_MAX_BYTES)}; "

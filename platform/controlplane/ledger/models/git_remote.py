@@ -27,7 +27,8 @@ class GitRemote(TenantModel):
     poll_seconds = models.IntegerField(default=300)
     writes_statuses = models.BooleanField(default=False)
     state = models.CharField(max_length=10, default="new")
-    """new, ok, failing (`message` says why; `failures` in a row)."""
+    """new, ok, refused (its newest commit cannot be a bundle), failing (it cannot be fetched; `failures` in a
+    row). `message` says why."""
     message = models.TextField(blank=True, default="")
     failures = models.IntegerField(default=0)
     last_commit = models.CharField(max_length=64, blank=True, default="")

@@ -1,0 +1,1 @@
+"""Preview environments of branches."""

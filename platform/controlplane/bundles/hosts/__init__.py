@@ -1,0 +1,1 @@
+"""Git hosts: the forms of their webhooks and the ways to tell them of a commit, a body per host."""
