@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from controlplane.audit_streams.visit import visit_chains
 from controlplane.execution import large_xcoms
 from controlplane.foundation.periodic import register
 from controlplane.maintenance.accounts import forget_old
@@ -19,6 +20,13 @@ def _sweep_xcoms(*, now: datetime, using: str) -> str:
 
 def register_jobs() -> None:
     """Once per process that runs or shows them; again does nothing."""
+    register(
+        name="audit.visit",
+        what="Signs audit chains that moved and sends their rows to the tenants' streams",
+        run=visit_chains,
+        every_seconds=5,
+        at_most_seconds=120,
+    )
     register(
         name="xcoms.sweep",
         what="Deletes stored XCom objects that no row names any more",

@@ -7,6 +7,8 @@ from rest_framework import serializers
 from tenants.audit.context import KINDS
 from tenants.audit.export import FORMATS
 from tenants.audit.search import MOST
+from tenants.models.audit_stream import KINDS as STREAM_KINDS
+from tenants.models.audit_stream import STATES
 
 OUTCOMES = ("done", "refused", "failed")
 
@@ -68,3 +70,49 @@ class ExportQuery(serializers.Serializer[None]):
     until = serializers.IntegerField(
         required=False, default=None, allow_null=True, min_value=1, max_value=2**63 - 1
     )
+
+
+class StreamShape(serializers.Serializer[None]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(STREAM_KINDS)
+    state = serializers.ChoiceField(STATES)
+    url = serializers.CharField()
+    endpoint = serializers.CharField()
+    region = serializers.CharField()
+    cursor = serializers.IntegerField(help_text="The last row that arrived")
+    attempts = serializers.IntegerField(help_text="Failures since something arrived")
+    next_at = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.CharField()
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class StreamsShape(serializers.Serializer[None]):
+    streams = StreamShape(many=True)
+
+
+class NewStreamBody(serializers.Serializer[None]):
+    name = serializers.CharField(max_length=100)
+    kind = serializers.ChoiceField(STREAM_KINDS)
+    url = serializers.CharField(max_length=500, help_text="Of the webhook, or `s3://bucket/prefix`")
+    endpoint = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+    region = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    access_key_id = serializers.CharField(max_length=128, required=False, default="", allow_blank=True)
+    secret = serializers.CharField(
+        max_length=500, required=False, default=None, help_text="A webhook's is made when it is left out"
+    )
+    from_start = serializers.BooleanField(
+        required=False, default=False, help_text="Send the whole chain, not only what comes"
+    )
+
+
+class NewStreamShape(StreamShape):
+    secret = serializers.CharField(allow_null=True, help_text="Shown once, when the platform made it")
+
+
+class StreamPatchBody(serializers.Serializer[None]):
+    name = serializers.CharField(max_length=100, required=False, default=None)
+    state = serializers.ChoiceField(("active", "paused"), required=False, default=None)
+    secret = serializers.CharField(max_length=500, required=False, default=None)
