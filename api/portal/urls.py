@@ -10,8 +10,10 @@ from api.portal.backfills.views import Backfills, OneBackfill, Preview
 from api.portal.dags.views import DueRuns, OneDag, Resume
 from api.portal.findings.views import Findings
 from api.portal.questions.views import Answer, Questions
+from api.portal.schema import PortalGenerator
 from api.portal.tenants.one import Deletion, OneTenant
-from api.portal.tenants.views import OneRuntime, OneToken, Runtimes, Tokens
+from api.portal.secrets.views import SecretChain, SecretChainCheck
+from api.portal.tenants.views import OneRuntime, Runtimes
 from api.portal.waits.views import Waits
 
 urlpatterns = [
@@ -19,12 +21,15 @@ urlpatterns = [
     path("organisations", include("api.portal.organisations.urls")),
     path("tenants/<slug:slug>", OneTenant.as_view()),
     path("tenants/<slug:slug>/deletion", Deletion.as_view()),
-    path("tenants/<slug:slug>/tokens", Tokens.as_view()),
-    path("tenants/<slug:slug>/tokens/<uuid:token_id>", OneToken.as_view()),
+    path("", include("api.portal.access.urls")),
+    path("", include("api.portal.operators.urls")),
     path("tenants/<slug:slug>/runtimes", Runtimes.as_view()),
     path("tenants/<slug:slug>/runtimes/<uuid:runtime_id>", OneRuntime.as_view()),
+    path("tenants/<slug:slug>/secret-chain", SecretChain.as_view()),
+    path("tenants/<slug:slug>/secret-chain/check", SecretChainCheck.as_view()),
     path("tenants/<slug:slug>/callbacks", Callbacks.as_view()),
     path("tenants/<slug:slug>/callbacks/<uuid:callback_id>/log", CallbackLog.as_view()),
+    path("tenants/<slug:slug>/", include("api.portal.alerts.urls")),
     path("tenants/<slug:slug>/deadlines", Deadlines.as_view()),
     path("tenants/<slug:slug>/findings", Findings.as_view()),
     path("tenants/<slug:slug>/backfills", Backfills.as_view()),
@@ -38,16 +43,14 @@ urlpatterns = [
     path("tenants/<slug:slug>/questions/<uuid:task_instance_id>/answer", Answer.as_view()),
     path("", include("api.portal.limits.urls")),
     path("", include("api.portal.usage.urls")),
+    path("", include("api.portal.audit.urls")),
     path("", include("api.portal.bundle_urls")),
     path(
         "schema",
         SpectacularAPIView.as_view(
             urlconf="api.portal.urls",
-            custom_settings={
-                "TITLE": "Aerodrome portal API",
-                "VERSION": "1",
-                "SCHEMA_PATH_PREFIX_INSERT": "/api/portal/v1",
-            },
+            generator_class=PortalGenerator,
+            custom_settings={"SCHEMA_PATH_PREFIX_INSERT": "/api/portal/v1"},
             authentication_classes=(),
             permission_classes=(),
         ),

@@ -93,7 +93,7 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
         if _refused(error):
             return Answer(None, "the address is not one of the Internet's own", is_final=True)
         return Answer(None, f"{type(error).__name__} at {urlsplit(url).hostname}")
-    if answer.ok:
+    if 200 <= answer.status_code < 300:
         return Answer(answer.status_code, None)
     # Too many requests and time-outs pass; a receiver that says "gone" or "not you" says so tomorrow as well.
     final = 300 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429)

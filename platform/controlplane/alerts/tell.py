@@ -107,10 +107,18 @@ def summarize(*, window: MaintenanceWindow, alerts: Sequence[Alert], now: dateti
 
 
 def queue(
-    *, message: Message, channels: Sequence[UUID], alert: UUID | None, now: datetime, using: str
+    *,
+    message: Message,
+    channels: Sequence[UUID],
+    alert: UUID | None,
+    now: datetime,
+    using: str,
+    also_off: bool = False,
 ) -> list[UUID]:
     """Notifications to these channels, as far as they are there and switched on, sent as soon as this commits."""
-    there = AlertChannel.objects.using(using).filter(id__in=list(channels), is_enabled=True)
+    there = AlertChannel.objects.using(using).filter(id__in=list(channels))
+    if not also_off:
+        there = there.filter(is_enabled=True)
     ids = sorted(there.values_list("id", flat=True))
     if not ids:
         return []
