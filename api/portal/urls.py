@@ -19,6 +19,7 @@ from api.portal.waits.views import Waits
 urlpatterns = [
     path("", include("api.portal.people.urls")),
     path("organisations", include("api.portal.organisations.urls")),
+    path("", include("api.portal.sso.urls")),
     path("tenants/<slug:slug>", OneTenant.as_view()),
     path("tenants/<slug:slug>/deletion", Deletion.as_view()),
     path("", include("api.portal.access.urls")),
@@ -30,6 +31,7 @@ urlpatterns = [
     path("tenants/<slug:slug>/callbacks", Callbacks.as_view()),
     path("tenants/<slug:slug>/callbacks/<uuid:callback_id>/log", CallbackLog.as_view()),
     path("tenants/<slug:slug>/", include("api.portal.alerts.urls")),
+    path("", include("api.portal.periodic.urls")),
     path("tenants/<slug:slug>/deadlines", Deadlines.as_view()),
     path("tenants/<slug:slug>/findings", Findings.as_view()),
     path("tenants/<slug:slug>/backfills", Backfills.as_view()),

@@ -51,7 +51,7 @@ class Burn:
 
 def burn_rate(*, failed: int, total: int, objective: float) -> float:
     """How many times too fast; 0 without runs. `objective` < 1."""
-    return 0.0 if total == 0 else (failed / total) / (1.0 - objective)
+    return 0.0 if total == 0 else round((failed / total) / (1.0 - objective), 9)
 
 
 def burning(*, counts: Mapping[int, tuple[int, int]], objective: float, least_runs: int) -> Burn | None:
