@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Count, ProtectedError
 
+from tenants.audit.record import Fields, record_platform_change
 from tenants.models.organisation import Organisation
 from tenants.models.organisation_member import ORGANISATION_ROLES, OrganisationMember
 from tenants.models.tenant import Tenant
@@ -63,6 +64,7 @@ def make_organisation(*, name: str, owner: User) -> Organisation:
         made = Organisation(name=checked_name(name))
         made.save(using="auth", force_insert=True)
         OrganisationMember(organisation=made, user=owner, role="Owner").save(using="auth", force_insert=True)
+        _record("organisation.made", made.id, after={"name": made.name, "owner": owner.username})
     return made
 
 
@@ -97,7 +99,11 @@ def first_organisation(*, owner_id: UUID) -> Organisation | None:
 
 def rename_organisation(*, organisation_id: UUID, name: str) -> None:
     """Raises OrganisationNameInvalid."""
-    Organisation.objects.using("auth").filter(id=organisation_id).update(name=checked_name(name))
+    with transaction.atomic(using="auth"):
+        rows = Organisation.objects.using("auth").filter(id=organisation_id)
+        before = rows.values_list("name", flat=True).first()
+        rows.update(name=checked_name(name))
+        _record("organisation.renamed", organisation_id, before={"name": before}, after={"name": name})
 
 
 def delete_organisation(*, organisation_id: UUID) -> None:
@@ -105,6 +111,7 @@ def delete_organisation(*, organisation_id: UUID) -> None:
     try:
         with transaction.atomic(using="auth"):
             Organisation.objects.using("auth").filter(id=organisation_id).delete()
+            _record("organisation.deleted", organisation_id)
     except (ProtectedError, IntegrityError) as error:
         raise OrganisationNotEmpty("delete its tenants first: their rows are gone when they are") from error
 
@@ -114,6 +121,11 @@ def tenants_in(*, organisation_id: UUID) -> list[Tenant]:
     return list(
         Tenant.objects.using("auth").filter(organisation_id=organisation_id).order_by("slug")[:10_000]
     )
+
+
+def owns_tenant(*, organisation_id: UUID, tenant_id: UUID) -> bool:
+    """Whether the tenant is one of the organisation's."""
+    return Tenant.objects.using("auth").filter(id=tenant_id, organisation_id=organisation_id).exists()
 
 
 def people_of(*, organisation_id: UUID) -> list[dict[str, Any]]:
@@ -147,7 +159,26 @@ def change_organisation_role(*, by: OrganisationAccess, user_id: UUID, role: str
             keep_an_owner_of(by.organisation.id)
         row.role = role
         row.save(using="auth", update_fields=["role"])
+        who = {"user": str(user_id)}
+        _record(
+            "organisation.role.changed",
+            by.organisation.id,
+            before={**who, "role": before},
+            after={**who, "role": role},
+        )
     return before
+
+
+def _record(
+    action: str, organisation_id: UUID, *, before: Fields | None = None, after: Fields | None = None
+) -> None:
+    record_platform_change(
+        action=action,
+        target=f"organisation:{organisation_id}",
+        before=before,
+        after=after,
+        organisation_id=organisation_id,
+    )
 
 
 def locked_person(organisation_id: UUID, user_id: UUID) -> OrganisationMember:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from tenants.audit.context import note_deed, note_signed_in
 from tenants.models.sign_in_session import SignInSession
 
 SESSION_SECONDS = 24 * 3600
@@ -48,6 +49,8 @@ def begin_session(
         expires_at=now + timedelta(seconds=lifetime_seconds),
     )
     row.save(using="auth", force_insert=True)
+    note_deed(action="sign-in", target=f"user:{user_id}", reason=f"by {method}")
+    note_signed_in(user_id)
     return row.id
 
 
@@ -93,6 +96,14 @@ def end_sessions(*, user_id: UUID, now: datetime, because: str, but: UUID | None
     rows = SignInSession.objects.using("auth").filter(user_id=user_id, ended_at=None)
     if but is not None:
         rows = rows.filter(~Q(id=but))
+    ended = rows.update(ended_at=now, ended_because=because)
+    _live.clear()
+    return ended
+
+
+def end_provider_sessions(*, provider_id: UUID, now: datetime, because: str) -> int:
+    """All sign-ins that an identity provider vouched for. Returns how many ended."""
+    rows = SignInSession.objects.using("auth").filter(provider_id=provider_id, ended_at=None)
     ended = rows.update(ended_at=now, ended_because=because)
     _live.clear()
     return ended

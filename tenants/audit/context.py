@@ -77,6 +77,13 @@ def note_actor(*, kind: str, name: str, actor_id: UUID | str | None = None) -> N
         context.actor_kind, context.actor, context.actor_id = kind, name[:200], str(actor_id or "")
 
 
+def note_signed_in(user_id: UUID) -> None:
+    """Somebody signed in with this request, whatever the way; a name that is known already stays."""
+    context = _current.get()
+    if context is not None and context.actor_kind == "anonymous":
+        context.actor_kind, context.actor, context.actor_id = "person", f"user:{user_id}", str(user_id)
+
+
 def note_tenant(tenant_id: UUID) -> None:
     """The actor was let into this tenant: what follows goes on its chain."""
     context = _current.get()
