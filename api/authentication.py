@@ -14,7 +14,8 @@ from django.http import HttpRequest
 
 from tenants.access import Access, find_access
 from tenants.access_tokens import PORTAL_AUDIENCE, AccessTokenInvalid, read_access_token
-from tenants.audit.context import note_actor, note_tenant
+from tenants.audit.context import note_actor, note_deed, note_tenant
+from tenants.organisations import owns_tenant
 from tenants.sessions import is_live
 from tenants.tokens import verify_token
 
@@ -34,6 +35,8 @@ class Caller:
     machine: Access | None = None
     session_id: UUID | None = None
     """The sign-in that a person's token falls with."""
+    organisation_id: UUID | None = None
+    """An identity provider of this organisation vouched for the person: good in its tenants alone."""
 
 
 def identify(request: HttpRequest, *, now: datetime) -> Caller:
@@ -46,10 +49,9 @@ def identify(request: HttpRequest, *, now: datetime) -> Caller:
         subject = verify_token(text=text, kind="api", now=now)
         if subject is None:
             raise AccessTokenInvalid("the token is not one of this platform, has expired or was revoked")
-        name = f"token:{subject.name}"
-        access = Access(subject.tenant_id, subject.tenant_slug, subject.role, name)
-        note_actor(kind="token", name=name, actor_id=subject.token_id)
-        return Caller(name=name, tenant_id=subject.tenant_id, machine=access)
+        access = subject.access()
+        note_actor(kind="token", name=access.name, actor_id=subject.token_id)
+        return Caller(name=access.name, tenant_id=subject.tenant_id, machine=access)
     claims = read_access_token(text=text, now=now)
     session_id = claims.session_id
     if session_id is not None and not is_live(session_id=session_id, user_id=claims.user_id, now=now):
@@ -57,7 +59,11 @@ def identify(request: HttpRequest, *, now: datetime) -> Caller:
     tenant_id = None if claims.audience == PORTAL_AUDIENCE else claims.tenant_id
     note_actor(kind="person", name=claims.username, actor_id=claims.user_id)
     return Caller(
-        name=claims.username, user_id=claims.user_id, tenant_id=tenant_id, session_id=session_id
+        name=claims.username,
+        user_id=claims.user_id,
+        tenant_id=tenant_id,
+        session_id=session_id,
+        organisation_id=claims.organisation_id,
     )
 
 
@@ -66,6 +72,9 @@ def enter(caller: Caller, *, slug: str) -> Access | None:
     access = _enter(caller, slug=slug)
     if access is not None:
         note_tenant(access.tenant_id)
+        if access.entry_id is not None:
+            note_actor(kind="operator", name=access.name, actor_id=access.user_id)
+            note_deed(action="", reason=access.reason)
     return access
 
 
@@ -76,5 +85,9 @@ def _enter(caller: Caller, *, slug: str) -> Access | None:
         return None
     access = find_access(user_id=caller.user_id, slug=slug)
     if access is None or caller.tenant_id not in (None, access.tenant_id):
+        return None
+    if caller.organisation_id is not None and not owns_tenant(
+        organisation_id=caller.organisation_id, tenant_id=access.tenant_id
+    ):
         return None
     return access

@@ -30,12 +30,14 @@ from controlplane.secrets.source import (
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.accounts import EmailNotVerified, PasswordWrong
 from tenants.deletion import ConfirmationWrong, DeletionTooLate, DeletionUnknown
-from tenants.grants import GrantInvalid, GrantUnknown
 from tenants.factors.keep import FactorRefused, FactorUnknown, TooManyFactors
+from tenants.grants import GrantInvalid, GrantUnknown
 from tenants.invitations import InvitationForSomebodyElse, InvitationUnknown, TooManyInvitations
 from tenants.mail.queue import MailNotSetUp
 from tenants.mail.tokens import LinkInvalid
 from tenants.members import LastOwner, MemberUnknown, OwnersOnly
+from tenants.operators import EntryUnknown, TenantNotThere
+from tenants.operators import TenantUnknown as OperatedTenantUnknown
 from tenants.organisations import (
     LastOrganisationOwner,
     OrganisationNameInvalid,
@@ -46,14 +48,16 @@ from tenants.organisations import (
 )
 from tenants.people import EmailInvalid, PasswordWeak, UsernameInvalid, UsernameTaken
 from tenants.provision import SlugTaken
-from tenants.operators import EntryUnknown, TenantNotThere
-from tenants.operators import TenantUnknown as OperatedTenantUnknown
 from tenants.roles import RoleBeyond, RoleInvalid, RoleTaken, RoleUnknown
-from tenants.service_accounts import AccountInvalid, AccountTaken, AccountUnknown
 from tenants.second_factor import TicketInvalid
+from tenants.service_accounts import AccountInvalid, AccountTaken, AccountUnknown
 from tenants.sessions import SessionUnknown
 from tenants.sign_in import SignInRefused, SignInThrottled
 from tenants.slugs import SlugInvalid, SlugReserved
+from tenants.sso.arrive import ArrivalRefused
+from tenants.sso.fetch import ProviderUnreachable
+from tenants.sso.oidc import SignOnRefused
+from tenants.sso.providers import ProviderInvalid, ProviderUnknown, TooManyProviders
 from tenants.throttle import Throttled
 from tenants.tokens import TokenOver, TokenRoleInvalid, TokenScopeInvalid, TokenUnknown
 
@@ -84,6 +88,12 @@ TABLE: dict[type[Exception], Problem] = {
     AccessTokenInvalid: Problem(401, "token-invalid", "The token is not valid"),
     SignInRefused: Problem(401, "sign-in-refused", "Sign-in refused"),
     TooManyRequests: Problem(429, "too-many-requests", "Too many requests"),
+    SignOnRefused: Problem(401, "sign-on-refused", "Single sign-on was refused"),
+    ArrivalRefused: Problem(403, "account-closed", "The account is closed"),
+    ProviderUnknown: Problem(404, "not-found", "Not found"),
+    TooManyProviders: Problem(409, "too-many-providers", "Too many identity providers"),
+    ProviderInvalid: Problem(422, "provider-invalid", "Not an identity provider"),
+    ProviderUnreachable: Problem(502, "provider-unreachable", "The identity provider gives no answer"),
     TicketInvalid: Problem(401, "ticket-invalid", "Begin with the password"),
     FactorRefused: Problem(422, "factor-refused", "The second factor was refused"),
     TooManyFactors: Problem(409, "too-many-factors", "Too many second factors"),

@@ -47,6 +47,8 @@ class AccessClaims:
     expires_at: datetime
     session_id: UUID | None = None
     """The sign-in that the token falls with."""
+    organisation_id: UUID | None = None
+    """Whose identity provider vouched for the person: good in that organisation alone."""
 
 
 def issue_access_token(
@@ -58,6 +60,7 @@ def issue_access_token(
     role: str | None = None,
     lifetime_seconds: int = DAY_SECONDS,
     session_id: UUID | None = None,
+    organisation_id: UUID | None = None,
 ) -> str:
     """A token for one tenant's Airflow API when `tenant_id` is given, otherwise for the portal. Doors give
     `session_id` (`tenants.sessions.begin_session`): the token opens nothing once that session has ended."""
@@ -76,6 +79,8 @@ def issue_access_token(
         claims |= {"tid": str(tenant_id), "role": role}
     if session_id is not None:
         claims["sid"] = str(session_id)
+    if organisation_id is not None:
+        claims["oid"] = str(organisation_id)
     private, _ = _keys(settings.SIGNING_KEY)
     return jwt.encode(claims, private, algorithm="EdDSA", headers={"typ": TYPE})
 
@@ -113,6 +118,7 @@ def read_access_token(*, text: str, now: datetime) -> AccessClaims:
             token_id=str(claims["jti"]),
             expires_at=datetime.fromtimestamp(int(claims["exp"]), tz=UTC),
             session_id=UUID(claims["sid"]) if "sid" in claims else None,
+            organisation_id=UUID(claims["oid"]) if "oid" in claims else None,
         )
         not_before = int(claims.get("nbf", 0))
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, OverflowError) as error:

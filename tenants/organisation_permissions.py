@@ -15,10 +15,10 @@ _ADMIN: Final = {
     "tenants.list": "See which tenants the organisation has",
     "tenants.create": "Make tenants",
     "people.edit": "See the organisation's people, change their roles below Owner, remove them",
-    "sign_in.edit": "Set up single sign-on and provisioning",
     "organisation.audit": "Read the audit of the organisation itself",
 }
 _OWNER: Final = {
+    "sign_in.edit": "Set up single sign-on and provisioning",
     "tenants.join": "Become a member of any tenant of the organisation",
     "billing.edit": "Choose the plan",
     "owners.edit": "Name and remove owners of the organisation",

@@ -373,6 +373,12 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_SSO_NETWORKS",
+        "none: the Internet's own addresses only",
+        "Networks such as `10.0.0.0/8,192.168.7.0/24` in which identity providers of organisations may be.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_DELETION_GRACE_DAYS",
         "`14`",
         "For how many days the deletion of a tenant can be undone.",

@@ -18,7 +18,8 @@ class OrganisationView(PortalView):
         """The caller's place in it. A token that is good for one tenant only opens no organisation."""
         caller = self.person(request)
         access = None
-        if caller.user_id is not None and caller.tenant_id is None:
+        within = caller.organisation_id in (None, organisation_id)
+        if caller.user_id is not None and caller.tenant_id is None and within:
             access = find_organisation_access(user_id=caller.user_id, organisation_id=organisation_id)
         if access is None:
             raise PortalNotFound(f"there is no organisation {organisation_id} that you belong to")

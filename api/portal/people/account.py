@@ -28,10 +28,15 @@ from tenants.sessions import end_session, end_sessions, sessions_of
 class AccountView(PortalView):
     """About the caller's own account: a token that is good for one tenant only does not reach it."""
 
-    def account(self, request: Request) -> tuple[User, Caller]:
-        """Raises NotAuthenticated."""
+    def account(self, request: Request, *, vouched: bool = False) -> tuple[User, Caller]:
+        """`vouched`: also for those for whom their organisation's identity provider vouches; what goes beyond
+        that organisation is not for them. Raises NotAuthenticated."""
         caller = self.person(request)
         user = User.objects.using("auth").filter(id=caller.user_id, is_active=True).first()
+        if caller.organisation_id is not None and not vouched:
+            raise NotAuthenticated(
+                "sign in with a password: single sign-on is for your organisation's tenants"
+            )
         if user is None or caller.tenant_id is not None:
             raise NotAuthenticated(
                 "sign in to the portal: this token is for one tenant, or its account closed"
@@ -89,7 +94,7 @@ class Sessions(AccountView):
     @extend_schema(responses={200: SessionsShape})
     def get(self, request: Request) -> Response:
         """Where one is signed in."""
-        user, caller = self.account(request)
+        user, caller = self.account(request, vouched=True)
         found = sessions_of(user_id=user.id, now=utc_now())
         return Response({"sessions": [{**row, "current": row["id"] == caller.session_id} for row in found]})
 
@@ -114,7 +119,7 @@ class SignOut(AccountView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """End the session of this token."""
-        user, caller = self.account(request)
+        user, caller = self.account(request, vouched=True)
         if caller.session_id is not None:
             end_session(user_id=user.id, session_id=caller.session_id, now=utc_now())
         return Response(status=204)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -88,8 +89,8 @@ class Me(AccountView):
     @extend_schema(responses={200: MeShape})
     def get(self, request: Request) -> Response:
         """Who the token speaks for, and their tenants."""
-        user, _ = self.account(request)
-        return Response(me_shape(user))
+        user, caller = self.account(request, vouched=True)
+        return Response(me_shape(user, organisation_id=caller.organisation_id))
 
 
 class Tenants(Me):
@@ -122,9 +123,13 @@ def _person(user: User) -> dict[str, Any]:
     }
 
 
-def me_shape(user: User) -> dict[str, Any]:
-    """The account and where it may go."""
-    found = tenants_of(user_id=user.id)
+def me_shape(user: User, *, organisation_id: UUID | None = None) -> dict[str, Any]:
+    """The account and where it may go; by single sign-on, in the one organisation alone."""
+    found = [
+        (tenant, role)
+        for tenant, role in tenants_of(user_id=user.id)
+        if organisation_id in (None, tenant.organisation_id)
+    ]
     return {"user": _person(user), "tenants": [tenant_shape(tenant, role) for tenant, role in found]}
 
 

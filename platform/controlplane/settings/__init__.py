@@ -73,6 +73,8 @@ SMTP_URL = env.text("AERODROME_SMTP_URL", "")
 """`smtp://`, `smtp+starttls://` or `smtps://`; empty: no mails are sent."""
 SMTP_OPTIONS = env.smtp("AERODROME_SMTP_URL")
 MAIL_FROM = env.text("AERODROME_MAIL_FROM", "aerodrome@localhost")
+SSO_NETWORKS = env.networks("AERODROME_SSO_NETWORKS")
+"""Networks, beside the Internet's own, in which organisations' identity providers may be."""
 DELETION_GRACE_DAYS = env.integer("AERODROME_DELETION_GRACE_DAYS", 14, least=0)
 """How long the deletion of a tenant can be undone."""
 
@@ -95,7 +97,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "django_celery_beat",
-    "guardian",
+    "tenants.guardian_models.WithoutGenericTables",
     "tenants",
     "controlplane.ledger",
     "api",

@@ -1,0 +1,1 @@
+"""Single sign-on: an organisation's identity providers, and signing in through them."""
