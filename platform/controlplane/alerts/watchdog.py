@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -24,9 +25,37 @@ from domain.alerting.message import Message, Occurrence
 log = structlog.get_logger("alerts")
 
 SECONDS = 10.0
+PROBE_SECONDS = 5.0
 AGENT_GONE_FOR = timedelta(hours=1)
 """An agent that is away for longer was taken out of service: nobody is paged for it any more."""
 USING = "scheduler"
+
+
+class Probe:
+    """Asks one part of the platform, with patience: one that hangs is one that does not answer. A question that hangs
+    keeps its thread; no second one is asked until it ends."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="probe")
+        self._asked: Future[Any] | None = None
+
+    def ask(self, question: Callable[[], Any]) -> Any:
+        """The answer, or the exception in its place."""
+        if self._asked is None or self._asked.done():
+            self._asked = self._pool.submit(question)
+        try:
+            return self._asked.result(timeout=PROBE_SECONDS)
+        except Exception as error:
+            return error
+
+
+def _gone_agents(now: datetime) -> list[str]:
+    try:
+        rows = execute("alerts/sql/list_gone_agents.sql", using=USING, since=now - AGENT_GONE_FOR)
+    except (DatabaseError, InterfaceError):
+        connections[USING].close()
+        raise
+    return [row[0] for row in rows]
 
 
 class Watchdog:
@@ -36,6 +65,7 @@ class Watchdog:
         self._channels, self._clock = channels, clock
         self._told: dict[str, str] = {}
         self._stop = threading.Event()
+        self._database, self._redis = Probe(), Probe()
 
     def run(self) -> None:
         """Until stopped; at once over when operators named no channel."""
@@ -51,22 +81,17 @@ class Watchdog:
     def look(self, *, now: datetime) -> dict[str, str]:
         """Trouble -> what is known of it. What cannot be known while something else is down is left out."""
         found: dict[str, str] = {}
-        try:
-            lost = execute("alerts/sql/list_gone_agents.sql", using=USING, since=now - AGENT_GONE_FOR)
-        except (DatabaseError, InterfaceError) as error:
-            found["database"] = f"it does not answer ({type(error).__name__})"
-            connections[USING].close()
-        else:
-            if lost:
-                names = ", ".join(row[0] for row in lost[:10])
-                found["agents"] = f"{len(lost)} do not answer: {names}"
-        try:
-            beaten = last_beat(service="scheduler")
-        except Exception as error:
-            found["redis"] = f"it does not answer ({type(error).__name__})"
-        else:
-            age = None if beaten is None else (now - beaten).total_seconds()
-            if age is not None and age > ALIVE_SECONDS and "database" not in found:
+        lost = self._database.ask(lambda: _gone_agents(now))
+        if isinstance(lost, Exception):
+            found["database"] = f"it does not answer ({type(lost).__name__})"
+        elif lost:
+            found["agents"] = f"{len(lost)} do not answer: {', '.join(lost[:10])}"
+        beaten = self._redis.ask(lambda: last_beat(service="scheduler"))
+        if isinstance(beaten, Exception):
+            found["redis"] = f"it does not answer ({type(beaten).__name__})"
+        elif beaten is not None and "database" not in found:
+            age = (now - beaten).total_seconds()
+            if age > ALIVE_SECONDS:
                 found["scheduler"] = f"its last heartbeat is {age:.0f} s old"
         return found
 

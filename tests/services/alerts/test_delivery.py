@@ -122,7 +122,13 @@ def test_a_mail_says_it_in_words(database: None) -> None:
     assert mail["Subject"] == "[acme] [page] Run failed in etl (25 times)"
     assert mail["Message-ID"] == f"<{UUID(int=7).hex}@aerodrome>"
     text = mail.get_content()
-    for word in ("etl / manual__1 / load <b> & *go*[1] (try 2)", "Owner: ada", "logs/0", "wiki.example", "23 more"):
+    for word in (
+        "etl / manual__1 / load <b> & *go*[1] (try 2)",
+        "Owner: ada",
+        "logs/0",
+        "wiki.example",
+        "23 more",
+    ):
         assert word in text
     assert refused.is_final
 

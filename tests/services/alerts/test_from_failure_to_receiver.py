@@ -32,7 +32,9 @@ def test_a_killed_task_is_told_of_with_all_that_helps(desk: Desk) -> None:
     assert data["runbook"] == "https://wiki.example/etl"
     [item] = data["items"]
     assert (item["dag_id"], item["task_id"], item["try_number"]) == ("etl", "only", 1)
-    assert item["log_url"].endswith(f"/dagRuns/{item['run_id'].replace(':', '%3A').replace('+', '%2B')}/taskInstances/only/logs/1")
+    assert item["log_url"].endswith(
+        f"/dagRuns/{item['run_id'].replace(':', '%3A').replace('+', '%2B')}/taskInstances/only/logs/1"
+    )
     [alert] = desk.alerts()
     assert (alert.state, alert.occurrences, alert.dags) == ("open", 1, ["etl"])
     assert [row.state for row in desk.notifications()] == ["sent"]
@@ -76,11 +78,15 @@ def test_twenty_failures_of_one_cause_and_owner_are_one_message(desk: Desk) -> N
     desk.rule(channels=[str(desk.channel().id)])
     for number in range(20):
         desk.dag(f"dag_{number}")
-        desk.run(f"dag_{number}", died={"reason": "signal", "message": f"Task killed by SIGKILL, pid {number}."})
+        desk.run(
+            f"dag_{number}", died={"reason": "signal", "message": f"Task killed by SIGKILL, pid {number}."}
+        )
     desk.dag("other", owner="grace")
     desk.run("other", died=KILLED)
     desk.all_the_way()
-    first, second = sorted((posted.json()["data"] for posted in desk.sink.posted), key=lambda d: str(d["owner"]))
+    first, second = sorted(
+        (posted.json()["data"] for posted in desk.sink.posted), key=lambda d: str(d["owner"])
+    )
     assert (first["owner"], first["occurrences"], len(first["items"])) == ("ada", 20, 20)
     assert (second["owner"], second["occurrences"]) == ("grace", 1)
 
@@ -150,7 +156,9 @@ def test_a_success_ends_it_and_says_so_where_it_was_told(desk: Desk) -> None:
         ({"owners": ["ada"], "tags": ["lead"]}, False),
     ],
 )
-def test_rules_are_about_the_dags_they_name(desk: Desk, selector: dict[str, list[str]], is_told: bool) -> None:
+def test_rules_are_about_the_dags_they_name(
+    desk: Desk, selector: dict[str, list[str]], is_told: bool
+) -> None:
     desk.rule(selector=selector)
     desk.dag("etl", tags=["gold"])
     desk.run("etl")

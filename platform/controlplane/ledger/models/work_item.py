@@ -18,7 +18,9 @@ class WorkItem(models.Model):
     deadlines are to be computed), `silent` (task instance: its supervisor is to be heard of), `assets`
     (DAG: events of assets were queued for it), `watchers` (nothing: asset watchers may have come or gone),
     `deadline` (run: some are due), `forget` (tenant: values that tasks kept are over), `wake` (trigger: its
-    timer fires, or it timed out), `input` (task instance: nobody answered in time), `usage` (nothing: attempts
+    timer fires, or it timed out), `input` (task instance: nobody answered in time), `alert` (nothing: signals are to
+    be weighed), `alert_tell` and `alert_escalate` (alert: somebody is to be told), `alert_absent` (alert rule: a run could be
+    missing), `window` (maintenance window: it is over), `usage` (nothing: attempts
     ended whose usage is to be counted)."""
 
     id = models.BigAutoField(primary_key=True)
