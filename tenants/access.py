@@ -14,7 +14,7 @@ from tenants.models.operator_entry import OperatorEntry
 from tenants.models.role import Role
 from tenants.models.tenant import Tenant
 from tenants.part import Part, enter_part
-from tenants.permissions import ALL, AREAS, PERMISSIONS, granted_permissions
+from tenants.permissions import ALL, AREAS, LASTING, PERMISSIONS, granted_permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Access:
     """A token with scopes: grants give nothing beyond these."""
     entry_id: UUID | None = None
     """The entry that a platform operator is here by."""
+    reason: str = ""
+    """Why the operator entered."""
 
     def may(self, permission: str) -> bool:
         """Whether they hold `permission` (one of `tenants.permissions.ALL`) for the whole tenant."""
@@ -125,10 +127,11 @@ def _find_entry(user_id: UUID, slug: str) -> Access | None:
         OperatorEntry.objects.using("auth")
         .filter(user_id=user_id, user__is_active=True, user__is_operator=True, tenant__slug=slug)
         .filter(tenant__state__in=("active", "suspended"), left_at=None, expires_at__gt=Now())
-        .values_list("tenant_id", "role", "operator", "id")
+        .values_list("tenant_id", "role", "operator", "id", "reason")
         .first()
     )
     if row is None:
         return None
     name = f"operator:{row[2]}"
-    return Access(row[0], slug, row[1], name, user_id, permissions=PERMISSIONS[row[1]], entry_id=row[3])
+    held = PERMISSIONS[row[1]] - LASTING
+    return Access(row[0], slug, row[1], name, user_id, permissions=held, entry_id=row[3], reason=row[4])

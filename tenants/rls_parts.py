@@ -63,19 +63,18 @@ def _links(model: Any) -> list[str]:
         return []
     if table in _SPECIAL:
         return [_SPECIAL[table]]
+    fields = model._meta.local_fields
+    if any(field.column == "dag_id" and not field.is_relation for field in fields):
+        return [f'"{table}".dag_id IN (SELECT dag.dag_id FROM dag)']  # noqa: S608  names of our own models
     found = []
-    for field in model._meta.local_fields:
-        column = f'"{table}"."{field.column}"'
-        if field.is_relation:
-            target = (
-                field.related_model
-                if isinstance(field.related_model, str)
-                else field.related_model._meta.db_table
+    for field in fields:
+        target = field.related_model if field.is_relation else None
+        name = target if isinstance(target, str) or target is None else target._meta.db_table
+        if name in _UPWARDS and name != table:
+            column = f'"{table}"."{field.column}"'
+            # Not IN: a run or a task instance is looked up by its key, not all of them listed.
+            there = (
+                f'EXISTS (SELECT FROM "{name}" up WHERE up.tenant_id = "{table}".tenant_id AND up.id = {column})'
             )
-            if target in _UPWARDS and target != table:
-                # Not IN: a run or a task instance is looked up by its key, not all of them listed.
-                there = f'EXISTS (SELECT FROM "{target}" up WHERE up.tenant_id = "{table}".tenant_id AND up.id = {column})'
-                found.append(f"{column} IS NULL OR {there}" if field.null else there)
-        elif field.column == "dag_id":
-            found.append(f"{column} IN (SELECT dag.dag_id FROM dag)")  # noqa: S608  names of our own models
+            found.append(f"{column} IS NULL OR {there}" if field.null else there)
     return found

@@ -6,7 +6,7 @@ neither, so it could not be walled (docs/adr/0023). The object is what is named:
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import Permission
 from django.db import models
@@ -17,7 +17,7 @@ from domain.ids import uuid7
 from tenants.models.tenant_model import TenantModel
 from tenants.rls import TenantForeignKey, TenantTable
 
-_GRANTS = {"app": "SELECT, INSERT, DELETE", "auth": "SELECT"}
+_GRANTS = {"app": "SELECT, INSERT, UPDATE, DELETE", "auth": "SELECT"}
 
 
 class GrantTarget(TenantModel):
@@ -66,3 +66,8 @@ class Grant(UserObjectPermissionBase, TenantModel):
                 name="object_grant_target_fk", column="content_object_id", target="grant_target"
             ),
         ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """guardian makes the row from its target alone: it is the target's tenant's."""
+        self.tenant_id = self.content_object.tenant_id
+        super().save(*args, **kwargs)

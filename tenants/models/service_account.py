@@ -14,7 +14,7 @@ class ServiceAccount(TenantModel):
     name = models.CharField(max_length=100)
     description = models.CharField(max_length=500, blank=True)
     role = models.CharField(max_length=20)
-    user = models.OneToOneField("tenants.User", on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey("tenants.User", on_delete=models.CASCADE, related_name="+", db_index=False)
     is_active = models.BooleanField(default=True)
     created_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField()
@@ -23,6 +23,7 @@ class ServiceAccount(TenantModel):
         db_table = "service_account"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="service_account_name_uk"),
+            models.UniqueConstraint(fields=["tenant", "user"], name="service_account_user_uk"),
             TenantTable(
                 name="service_account_wall",
                 wide=("auth",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -73,6 +73,7 @@ class GenericRows:
             "int8": next(_numbers),
             "float8": 1.5,
             "timestamptz": datetime(2026, 1, 1, tzinfo=UTC),
+            "date": date(2026, 1, 1),
             "jsonb": Json({"held": self.canary(tenant)}),
             "bytea": b"sealed",
             "_int4": [],

@@ -140,7 +140,11 @@ def _policy_differences(table: Table, wall: TenantTable, part: str | None) -> It
             continue
         if name == rls_parts.POLICY and part is not None:
             # Postgres tells the condition in its own words: what it does is tested in test_parts.py.
-            as_declared = (policy.is_permissive, policy.command, policy.roles) == (False, "ALL", (rls_parts.ROLE,))
+            as_declared = (policy.is_permissive, policy.command, policy.roles) == (
+                False,
+                "ALL",
+                (rls_parts.ROLE,),
+            )
             if not as_declared or policy.using != policy.check or "area_is_whole" not in policy.using:
                 yield f"{table.name}: policy {name} is not as declared"
             continue

@@ -37,7 +37,12 @@ OPEN = {
 
 def all_paths() -> list[str]:
     """Every pattern as text with `<name>` for its parts."""
-    return sorted({_clean(path) for path in _walk(get_resolver().url_patterns, "")})
+    return sorted({clean(path) for path in raw_paths()})
+
+
+def raw_paths() -> list[str]:
+    """Every pattern as the resolver has it, with the kinds of its parts."""
+    return sorted(set(_walk(get_resolver().url_patterns, "")))
 
 
 def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
@@ -49,7 +54,8 @@ def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str
             yield path
 
 
-def _clean(path: str) -> str:
+def clean(path: str) -> str:
+    """A pattern with `<name>` for its parts."""
     path = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"<\1>", path)
     path = re.sub(r"<\w+:(\w+)>", r"<\1>", path)
     return path.replace("^", "").replace("$", "").replace("\\.", ".").replace("\\Z", "")

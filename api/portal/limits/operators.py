@@ -8,10 +8,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import Caller
 from api.portal.limits.shapes import PlanBody, PlanShape, PlansShape, QuotaBody
 from api.portal.limits.views import invalid
-from api.portal.view import PortalView
+from api.portal.operators.view import OperatorView
 from api.problems import PortalNotFound, Problem, problem
 from controlplane.foundation.clock import utc_now
 from controlplane.runs.quota import look_again, look_again_everywhere
@@ -19,24 +18,11 @@ from tenants.audit.record import record_change, record_platform_change
 from tenants.limits.change import PlanUnknown, TenantUnknown, put_plan, put_quota
 from tenants.limits.published import LimitInvalid
 from tenants.models.plan import Plan
-from tenants.models.user import User
 from tenants.scope import tenant_scope
 from tenants.slugs import SlugInvalid, SlugReserved
 
 _COLUMNS = tuple(PlanShape().fields)
 _PLAN_UNKNOWN = Problem(422, "plan-unknown", "There is no such plan")
-
-
-class OperatorView(PortalView):
-    """Others hear what they hear of any path that is not there."""
-
-    def operator(self, request: Request) -> Caller:
-        """Raises what `person` raises, and PortalNotFound for those who are no operators."""
-        caller = self.person(request)
-        mine = User.objects.using("auth").filter(id=caller.user_id, is_active=True, is_operator=True)
-        if not mine.exists():
-            raise PortalNotFound("there is nothing here")
-        return caller
 
 
 class Plans(OperatorView):
