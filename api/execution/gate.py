@@ -3,7 +3,8 @@
 1. The token is ours, for this API, and its time is not over; it names tenant, task instance and epoch.
 2. A path that names a task instance names the token's.
 3. Inside the tenant's scope, the row says whether this attempt still counts (`execution/attempts.py`).
-4. The endpoint runs in the same transaction; its answer is built before the commit and sent after it.
+4. The endpoint runs in the same transaction; its answer is built before the commit and sent after it. What waits for
+   somebody outside is done after the commit (`Later`).
 
 A refusal is worded so that Airflow's supervisor does the right thing: 404, 409 and 410 on a heartbeat make it
 end the task; 409 on `run` makes it leave the task to whoever has it; 401 and 403 on a connection or variable
@@ -53,7 +54,14 @@ class Call:
     attempt: Attempt
 
 
-Endpoint = Callable[..., HttpResponse]
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An answer that is made when the endpoint's transaction is over: for what is waited for. It may refuse."""
+
+    make: Callable[[], HttpResponse]
+
+
+Endpoint = Callable[..., HttpResponse | Later]
 View = Callable[..., HttpResponse]
 
 
@@ -132,7 +140,8 @@ def _answer(endpoint: Endpoint, rule: Rule, request: HttpRequest, path: dict[str
     note_tenant(claims.tenant_id)
     with tenant_scope(claims.tenant_id):
         attempt = _attempt(claims, rule, now)
-        response = endpoint(Call(request=request, now=now, claims=claims, attempt=attempt), **path)
+        made = endpoint(Call(request=request, now=now, claims=claims, attempt=attempt), **path)
+    response = made.make() if isinstance(made, Later) else made
     if attempt.state == "running" and (fresh := tokens.refreshed(claims, now=now)):
         response["Refreshed-API-Token"] = fresh
     return response

@@ -7,9 +7,10 @@ import contextlib
 from django.http import HttpResponse
 
 from api.execution import versions
-from api.execution.answers import answer, done, malformed, not_found
+from api.execution.answers import answer, done, malformed
 from api.execution.bodies import VariableBody, number, read_body
-from api.execution.gate import Call, Rule, allow
+from api.execution.gate import Call, Later, Rule, allow
+from api.execution.secret_reads import read_secret
 from controlplane.execution.attempts import Stage
 from controlplane.secrets import overlays, variables
 from controlplane.secrets.variables import VariableKeyInvalid, VariableUnknown
@@ -19,7 +20,7 @@ WRITE = Rule(stage=Stage.SETTLING)
 
 
 @allow(Rule(stage=Stage.SETTLING))
-def keys(call: Call, key: str) -> HttpResponse:
+def keys(call: Call, key: str) -> HttpResponse | Later:
     """GET keys: names only. Before 2026-06-30 it is a Variable of that name, which `key` is."""
     if (versions.negotiated(call.request.headers.get("airflow-api-version")) or "") < "2026-06-30":
         return get(call, key=key)
@@ -34,15 +35,24 @@ def keys(call: Call, key: str) -> HttpResponse:
 
 
 @allow(Rule(stage=Stage.WHOLE))
-def get(call: Call, key: str) -> HttpResponse:
+def get(call: Call, key: str) -> HttpResponse | Later:
     """GET. What the run's deployment binds comes before what the tenant has."""
-    bound = overlays.find_variable(dag_id=call.attempt.dag_id, run_id=call.attempt.run_id, key=key)
-    if bound is not None:
-        return answer({"key": key, "value": bound})
-    try:
-        return answer({"key": key, "value": variables.get(key)})
-    except VariableUnknown as error:
-        raise not_found(str(error)) from None
+
+    def ledger() -> str | None:
+        try:
+            return variables.get(key)
+        except VariableUnknown:
+            return None
+
+    return read_secret(
+        call,
+        kind="variable",
+        name=key,
+        bound=overlays.find_variable(dag_id=call.attempt.dag_id, run_id=call.attempt.run_id, key=key),
+        ledger=ledger,
+        absent=f"Variable with key '{key}' not found",
+        shape=lambda value: {"key": key, "value": value},
+    )
 
 
 @allow(WRITE)

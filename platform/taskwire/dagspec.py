@@ -122,6 +122,9 @@ class TaskSpec(Struct, kw_only=True):
     code_sha: str | None = None
     """SHA-256 of what the task does: the source of its callable and of classes in the bundle, and the values
     of its template fields; so that a changed body or command is a changed version."""
+    secrets: dict[str, list[str]] = {}
+    """Names of `connections` and `variables` that its arguments, templates and code name, as far as they are
+    literals: what it may read where a tenant lets tasks read declared names only."""
 
 
 class GroupSpec(Struct, kw_only=True):

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -84,13 +84,14 @@ class Plan:
         """No store outside is asked."""
         return all(source is None for _, source in self.steps)
 
+    def only(self, store_name: str) -> Plan:
+        """The same for one of the stores."""
+        return replace(self, steps=tuple(step for step in self.steps if step[0] == store_name))
+
     def resolve(self, *, ledger: Callable[[], Any], asker: Asker | None = None) -> Found | None:
         """The first value. `ledger` reads the embedded store, in a scope of its own. Raises SourceFailed."""
         for name, source in self.steps:
-            if source is None:
-                value = ledger()
-            else:
-                value = _asked(self, name, source, asker)
+            value = ledger() if source is None else _asked(self, name, source, asker)
             if value is not None:
                 return Found(value, name)
         return None

@@ -59,7 +59,11 @@ class CallbackAttempt:
         self.log = callback_log
         self._reporter = reporter
         self._asking = Asking(
-            ti_id=(order.ti or {}).get("id", work.id), client=client, mask=mask, relay=relay
+            ti_id=(order.ti or {}).get("id", work.id),
+            client=client,
+            mask=mask,
+            relay=relay,
+            tell=lambda text: callback_log.say(text, level="error"),
         )
         self._answering: set[asyncio.Task[None]] = set()
         self._spare: Spare | None = None

@@ -87,7 +87,8 @@ class Triggers:
         task_log = None
         if order.log_key:
             task_log = TaskLog(key=order.log_key, mask=mask, cap_bytes=LOG_BYTES, offset=order.log_offset)
-        asking = Asking(ti_id=work.id, client=self._client(order.token), mask=mask)
+        tell = (lambda text: None) if task_log is None else (lambda text: task_log.say(text, level="error"))
+        asking = Asking(ti_id=work.id, client=self._client(order.token), mask=mask, tell=tell)
         held = Held(next(self._numbers), work, order, asking, task_log)
         self._held[work.id, work.epoch] = held
         if task_log is not None:

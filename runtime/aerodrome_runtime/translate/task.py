@@ -13,6 +13,7 @@ from aerodrome_runtime.translate.groups import mapped_group_ids
 from aerodrome_runtime.translate.links import dag_dependencies, extra_link_keys, extra_links, start_trigger
 from aerodrome_runtime.translate.params import own_params
 from aerodrome_runtime.translate.plain import Plain
+from aerodrome_runtime.translate.secrets import named_secrets
 from aerodrome_runtime.translate.weight import own_weight, weight_rule
 from taskwire.dagspec import TaskSpec
 
@@ -90,6 +91,7 @@ def task(*, source: Any, dag_params: dict[str, Any], plain: Plain) -> TaskSpec:
         start_from_trigger=bool(source.start_from_trigger),
         start_trigger=start_trigger(task=source, plain=plain),
         code_sha=code_sha(task=source, plain=plain),
+        secrets=named_secrets(task=source, plain=plain),
     )
 
 

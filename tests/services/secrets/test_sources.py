@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from moto.server import ThreadedMotoServer
 
+from controlplane.secrets.aws import ParameterStoreSource, SecretsManagerSource
 from controlplane.secrets.null import NullSource
-from controlplane.secrets.source import Kind, SecretMalformed, SecretSource
+from controlplane.secrets.source import (
+    Kind,
+    SecretMalformed,
+    SecretSource,
+    SourceDenied,
+    SourceFailed,
+    SourceFaulty,
+    SourceUnreachable,
+)
 from controlplane.secrets.vault import Login, VaultSession, VaultSource
-from tests.support.bao import LOOPBACK, Bao
+from tests.support.bad_server import BadServer
+from tests.support.bao import LOOPBACK, Bao, free_port
 
 FIELDS = {
     "conn_type": "postgres", "host": "db.example.com", "schema": "sales", "login": "ann",
@@ -27,6 +39,8 @@ class Body:
 
     source: SecretSource
     put: Callable[[Kind, str, Any], None]
+    names: tuple[str, ...] = ("team/a.b", "with space", "at@sign")
+    """That this kind of store can hold."""
 
 
 def _null() -> Body:
@@ -54,11 +68,45 @@ def _vault(bao: Bao) -> Body:
     return Body(VaultSource(session=session, mount="secret", prefix="suite"), put)
 
 
-@pytest.fixture(params=["null", "vault"])
+@pytest.fixture(scope="session")
+def aws() -> Iterator[str]:
+    """moto: the shapes of AWS's answers. It knows no keys and no policies, so nothing here proves isolation."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def _aws(endpoint: str, kind: str) -> Body:
+    prefix = f"suite-{uuid4().hex}"
+    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "k", "region": "eu-central-1"}
+    body = SecretsManagerSource if kind == "secretsmanager" else ParameterStoreSource
+    source = body(**keys, prefix=prefix, endpoint=endpoint)
+    client = source._client
+
+    def put(kind_of: Kind, name: str, held: Any) -> None:
+        text = held if isinstance(held, str) else json.dumps(held)
+        if kind == "ssm":
+            path = f"/{prefix}/{kind_of}s/{name}"
+            client.put_parameter(Name=path, Value=text, Type="SecureString", Overwrite=True)
+            return
+        path = f"{prefix}/{kind_of}s/{name}"
+        try:
+            client.create_secret(Name=path, SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=path, SecretString=text)
+
+    return Body(source, put, names=("team/a.b", "a-b_c"))
+
+
+@pytest.fixture(params=["null", "vault", "secretsmanager", "ssm"])
 def body(request: pytest.FixtureRequest) -> Body:
     if request.param == "null":
         return _null()
-    return _vault(request.getfixturevalue("bao"))
+    if request.param == "vault":
+        return _vault(request.getfixturevalue("bao"))
+    return _aws(request.getfixturevalue("aws"), request.param)
 
 
 def test_variable(body: Body) -> None:
@@ -92,7 +140,7 @@ def test_no_name_leads_out_of_the_prefix(body: Body) -> None:
 
 
 def test_names_with_slashes_and_dots(body: Body) -> None:
-    for name in ("team/a.b", "with space", "at@sign"):
+    for name in body.names:
         body.put("variable", name, "v")
         assert body.source.read(kind="variable", name=name) == "v"
 
@@ -139,3 +187,36 @@ def test_object_as_text() -> None:
     )
     found = source.read(kind="connection", name="c")
     assert (found["login"], found["extra"]) == ("u", '{"a": 1}')
+
+
+def test_aws_away_and_out_of_order() -> None:
+    keys = {
+        "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret_access_key": "s3cret-word",
+        "region": "eu-central-1",
+    }
+    refused = b'{"__type": "AccessDeniedException", "message": "no"}'
+    answers: list[tuple[bytes, type[SourceFailed]]] = [
+        (b"HTTP/1.1 400 Bad\r\nContent-Length: %d\r\n\r\n%s" % (len(refused), refused), SourceDenied),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", SourceFaulty),
+        (b"", SourceFailed),
+    ]
+    for answer, expected in answers:
+        with BadServer(answer) as server, pytest.raises(expected) as failed:
+            SecretsManagerSource(**keys, prefix="p", endpoint=server.address).read(kind="variable", name="k")
+        assert "s3cret-word" not in str(failed.value)
+    with pytest.raises(SourceUnreachable):
+        source = ParameterStoreSource(**keys, prefix="p", endpoint=f"http://127.0.0.1:{free_port()}")
+        source.read(kind="variable", name="k")
+
+
+def test_aws_uses_no_keys_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAPLATFORMPLATFORM")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "platform")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    made = SecretsManagerSource(
+        region="eu-central-1", prefix="p", access_key_id="AKIATENANTTENANT1234", secret_access_key="tenant"
+    )
+    used = made._client._request_signer._credentials
+    assert (used.access_key, used.secret_key) == ("AKIATENANTTENANT1234", "tenant")
+    assert made._client.meta.endpoint_url == "https://secretsmanager.eu-central-1.amazonaws.com"

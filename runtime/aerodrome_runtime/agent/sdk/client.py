@@ -20,6 +20,8 @@ ATTEMPTS = 5
 WAIT_MIN_SECONDS = 1.0
 WAIT_MAX_SECONDS = 90.0
 TIMEOUT_SECONDS = 5.0
+FINAL_REASONS = frozenset({"secret-store-sealed", "secret-store-denied", "secret-malformed"})
+"""A 503 with one of these stays one until somebody does something: it is not asked again."""
 
 
 class ApiRefused(Exception):
@@ -30,6 +32,12 @@ class ApiRefused(Exception):
         self.status = status
         self.detail = detail
         self.message = message
+
+    @property
+    def reason(self) -> str:
+        """The detail's word for programs, or nothing."""
+        found = self.detail.get("reason") if isinstance(self.detail, dict) else None
+        return found if isinstance(found, str) else ""
 
 
 class ApiUnreachable(Exception):
@@ -124,9 +132,9 @@ class ExecutionClient:
                 self._token.value = refreshed
             if reply.status < 400:
                 return reply
-            last = _refusal(reply)
-            if reply.status < 500:
-                raise last
+            last = refusal = _refusal(reply)
+            if reply.status < 500 or refusal.reason in FINAL_REASONS:
+                raise refusal
         if isinstance(last, ApiRefused):
             raise last
         raise ApiUnreachable(f"{method} {path}: {type(last).__name__}: {last}")

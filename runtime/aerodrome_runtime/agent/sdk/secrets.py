@@ -8,6 +8,9 @@ from urllib.parse import quote
 from aerodrome_runtime.agent.sdk.answers import OK, Body, not_there, result
 from aerodrome_runtime.agent.sdk.client import ApiRefused
 
+STORE_REASONS = ("secret-store-", "secret-malformed")
+"""How the Execution API's reasons begin that tell of a tenant's secret store."""
+
 if TYPE_CHECKING:
     from aerodrome_runtime.agent.sdk.table import Asking
 
@@ -18,7 +21,7 @@ async def get_connection(asking: Asking, message: dict[str, Any]) -> Body:
     try:
         found = (await asking.client.get(f"connections/{quote(conn_id, safe='')}")).json()
     except ApiRefused as error:
-        return _refused(error, not_found="CONNECTION_NOT_FOUND", what={"conn_id": conn_id})
+        return _refused(asking, error, not_found="CONNECTION_NOT_FOUND", what={"conn_id": conn_id})
     asking.mask.add(found.get("password"))
     asking.mask.add(found.get("extra"))
     return result("ConnectionResult", found)
@@ -30,7 +33,7 @@ async def get_variable(asking: Asking, message: dict[str, Any]) -> Body:
     try:
         found = (await asking.client.get(f"variables/{quote(key, safe='')}")).json()
     except ApiRefused as error:
-        return _refused(error, not_found="VARIABLE_NOT_FOUND", what={"key": key})
+        return _refused(asking, error, not_found="VARIABLE_NOT_FOUND", what={"key": key})
     asking.mask.add(found.get("value"), name=key)
     return result("VariableResult", found)
 
@@ -59,10 +62,15 @@ async def mask_secret(asking: Asking, message: dict[str, Any]) -> Body:
     return None
 
 
-def _refused(error: ApiRefused, *, not_found: str, what: dict[str, Any]) -> Body:
-    """404 is an answer; 401 and 403 are another one, so that no weaker secrets backend is asked instead."""
+def _refused(asking: Asking, error: ApiRefused, *, not_found: str, what: dict[str, Any]) -> Body:
+    """404 is an answer; 401 and 403 are another one, so that no weaker secrets backend is asked instead. So is a secret
+    store that fails: the SDK would swallow its error, look into the environment and then say "isn't defined". The
+    reason is a line of the task's log."""
     if error.status == 404:
         return not_there(not_found, what)
-    if error.status in (401, 403):
-        return not_there("PERMISSION_DENIED", {**what, "status_code": error.status})
+    reason = error.reason
+    if error.status in (401, 403) or reason.startswith(STORE_REASONS):
+        if isinstance(error.detail, dict) and reason:
+            asking.tell(str(error.detail.get("message") or reason))
+        return not_there("PERMISSION_DENIED", {**what, "status_code": error.status, "reason": reason})
     raise error

@@ -23,6 +23,8 @@ class Asking:
     relay: MailRelay | None = None
     mails: list[str] = field(default_factory=list)
     """Whom the attempt's mails were from: how many it has sent."""
+    tell: Callable[[str], None] = lambda text: None
+    """Writes an error into the log that people read."""
 
 
 Handler = Callable[[Any, dict[str, Any]], Awaitable[Body]]

@@ -1,0 +1,1 @@
+"""Where the tenant's connections and variables are looked for."""
