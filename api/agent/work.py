@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, DataError, InterfaceError
 
+from api.agent.refused import record_registered
 from api.agent.wiring import PAYLOADS
 from controlplane.execution import logs, report, tokens
 from controlplane.executors.agents import beat_agent, current_agent, register_agent
@@ -21,6 +22,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import ORDERS, notify
 from controlplane.ledger.queries import running_tries
+from controlplane.maintenance.measured import put_measured
 from controlplane.triggerer.claim import claim_triggers
 from domain.fairness import credits_after, order_tenants
 from taskwire.agent import (
@@ -69,6 +71,7 @@ _issued_at: dict[tuple[str, int], float] = {}
 def register(message: Register) -> Registered:
     """A new agent process: what an older one of the same name still held is lost, and found at once."""
     row_id, epoch = register_agent(message=message, lease_seconds=LEASE_SECONDS, using=THIN)
+    record_registered(agent_id=UUID(str(row_id)), message=message)
     notify("rescue", using=THIN)
     notify("work", using=THIN)  # tasks in a queue that nobody served may have waited for this agent
     return Registered(
@@ -211,6 +214,7 @@ def _apply(tenant_id: UUID, reports: list[Report]) -> list[Verdict]:
 def beat(message: Beat) -> BeatResult:
     """The agent lives; which of its attempts must stop, and fresh tokens for those that run long."""
     stop = beat_agent(message=message, lease_seconds=LEASE_SECONDS, using=THIN)
+    put_measured(rows=message.measured)
     return BeatResult(stop=stop, tokens=_fresh_tokens(message))
 
 

@@ -32,6 +32,7 @@ from controlplane.bundles.repository import (
     read_heads,
 )
 from controlplane.bundles.spool import BodyTooLarge, spool_body
+from controlplane.bundles.tenant_limits import limits_for
 from controlplane.foundation.clock import utc_now
 from tenants.audit.context import note_actor, note_tenant
 from tenants.tokens import TokenSubject, verify_token
@@ -83,7 +84,7 @@ def git_remote(request: HttpRequest, slug: str, path: str) -> HttpResponseBase:
 def _push(request: HttpRequest, subject: TokenSubject, path: str, read: Read) -> HttpResponseBase:
     tenant_id = subject.tenant_id
     repository = open_repository(tenant_id=tenant_id)
-    limits = configured_limits()
+    limits = limits_for(tenant_id=tenant_id)
     with spool_body(read=read, most=limits.total_bytes)[0] as body:
         size = body.seek(0, 2)
         body.seek(0)

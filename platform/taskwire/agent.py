@@ -127,6 +127,9 @@ class Beat(Struct, kw_only=True):
     running: list[tuple[str, str, int]] = []
     """(tenant_id, id, epoch) of each attempt."""
     usage: dict[str, Any] = {}
+    measured: list[tuple[str, str, int, float, int, float]] = []
+    """(tenant_id, id, epoch, processor seconds, peak bytes, seconds it lived) of attempts whose processes are gone;
+    said again until a beat is answered, and counted once."""
 
 
 class TriggerBeat(Struct, kw_only=True):

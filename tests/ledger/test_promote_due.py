@@ -7,7 +7,10 @@ from datetime import timedelta
 import pytest
 
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.retry_spend import RetrySpend
+from tenants.limits.change import put_plan
 from tenants.models.tenant import Tenant
+from tenants.scope import tenant_scope
 from tests.support import specs
 from tests.support.scene import Scene, scene
 
@@ -56,3 +59,47 @@ def test_a_stranger_promotes_nothing(tenant: Tenant, other_tenant: Tenant) -> No
     it.end("only", "up_for_retry")
     assert other.execute("promote_due", ids=[it.row("only").id], now=utc_now()) == []
     assert it.states() == {"only": "up_for_retry"}
+
+
+def _bounded(tenant: Tenant, most: int | None) -> None:
+    put_plan(
+        name="paid",
+        title="",
+        limits={"retries_per_hour": most},
+        prices={},
+        is_default=True,
+        by="op",
+        now=utc_now(),
+    )
+
+
+def test_retries_beyond_the_tenants_budget_wait_for_the_next_hour(tenant: Tenant) -> None:
+    names = [f"t{n}" for n in range(5)]
+    it = scene(tenant, *(specs.task(name, retries=9) for name in names), specs.task("sensor")).begin()
+    for name in names:
+        it.end(name, "up_for_retry")
+    it.end("sensor", "up_for_reschedule")
+    _bounded(tenant, 3)
+    now = utc_now()
+    hour = (now + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+    ids = [it.row(name).id for name in [*names, "sensor"]]
+    assert len(it.execute("promote_due", ids=ids, now=now)) == 4, "three retries; a sensor's look is none"
+    waiting = [it.row(name) for name in names if it.row(name).state == "up_for_retry"]
+    assert {row.due_at for row in waiting} == {hour}
+    said = f"retry_budget: the tenant began its 3 retries of this hour, the next may begin at {hour:%H:%M} UTC"
+    assert {row.held_reason for row in waiting} == {said}
+    assert {ref for _, ref in it.items("due")} >= {row.id for row in waiting}
+    late = [row.id for row in waiting]
+    assert it.execute("promote_due", ids=late, now=now) == [], "the hour is not over"
+    assert len(it.execute("promote_due", ids=late, now=hour)) == 2
+    with tenant_scope(tenant.id):
+        spent = RetrySpend.objects.get()
+        assert (spent.hour, spent.spent) == (hour, 2)
+
+
+def test_an_unbounded_tenant_keeps_no_count(tenant: Tenant) -> None:
+    it = scene(tenant, specs.task("only", retries=1)).begin()
+    it.end("only", "up_for_retry")
+    assert _promote(it) == 1
+    with tenant_scope(tenant.id):
+        assert not RetrySpend.objects.exists()

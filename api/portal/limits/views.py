@@ -21,7 +21,6 @@ from controlplane.ledger.models.pool import Pool
 from controlplane.ledger.models.pool_start import PoolStart
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.usage_month import UsageMonth
-from controlplane.ledger.models.workload import Workload
 from controlplane.ledger.transitions import add_items
 from controlplane.runs.quota import look_again
 from domain.states import ACTIVE_TASK
@@ -121,7 +120,6 @@ def _used() -> dict[str, float]:
     return {
         "concurrent_tasks": TaskInstance.objects.filter(state__in=ACTIVE_TASK).count(),
         "dags": Dag.objects.filter(is_stale=False).count(),
-        "triggers": Workload.objects.filter(kind="trigger", agent_id__isnull=False).count(),
         "task_hours_per_month": (month.aggregate(sum=Sum("task_us"))["sum"] or 0) / 3.6e9,
     }
 

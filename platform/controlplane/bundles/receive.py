@@ -17,7 +17,6 @@ from django.conf import settings
 
 from controlplane.bundles.git import GitFailed
 from controlplane.bundles.git_tree import read_commit, read_tree
-from controlplane.bundles.limits import configured_limits
 from controlplane.bundles.publish import publish
 from controlplane.bundles.refusal import BundleRefused
 from controlplane.bundles.repository import (
@@ -30,6 +29,7 @@ from controlplane.bundles.repository import (
     read_heads,
     repository_path,
 )
+from controlplane.bundles.tenant_limits import limits_for
 from controlplane.ledger.models.bundle_version import BundleVersion
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -69,7 +69,7 @@ def publish_head(
         return None
     point_head(repository=repository, branch=branch)
     try:
-        files = read_tree(repository=repository, commit=commit, limits=configured_limits())
+        files = read_tree(repository=repository, commit=commit, limits=limits_for(tenant_id=tenant_id))
         about = read_commit(repository=repository, commit=commit)
         with tenant_scope(tenant_id):
             bundle = publish(

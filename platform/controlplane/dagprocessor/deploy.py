@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from controlplane.bundles import deployments
+from controlplane.dagprocessor.dag_limit import within_dag_limit
 from controlplane.dagprocessor.merge import Picture, draw, read_known
 from controlplane.dagprocessor.plan import known_results
 from controlplane.dagprocessor.record import record_dags, record_errors, retire
@@ -76,7 +77,8 @@ def put_waiting_in_force(
         return None
     assert bundle.runtime is not None  # it was parsed in one
     report = ParseReport(bundle_digest=bundle.digest, runtime_digest=bundle.runtime.digest)
-    picture = draw([read_known(row, row.findings) for row in known.values()])
+    told = [read_known(row, row.findings) for row in known.values()]
+    picture = within_dag_limit(draw(told), using=using)
     bring_into_force(
         deployment=deployment, bundle=bundle, picture=picture, report=report, now=now, using=using
     )

@@ -13,8 +13,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from controlplane.bundles import deployments
+from controlplane.bundles import commit_statuses, deployments
 from controlplane.bundles.status import announce
+from controlplane.dagprocessor.dag_limit import within_dag_limit
 from controlplane.dagprocessor.deploy import bring_into_force
 from controlplane.dagprocessor.merge import Picture, Told, draw, read_known, read_report, unanswered
 from controlplane.dagprocessor.plan import known_results
@@ -92,7 +93,7 @@ def _store(bundle: BundleVersion, report: ParseReport, now: datetime, using: str
         bundle.save(using=using, update_fields=["state"])
         add_items(items=[("parse", bundle.id, now)], using=using)
         return Stored("received")
-    picture = draw(told)
+    picture = within_dag_limit(draw(told), using=using)
     deployment = deployments.waiting_for(bundle_id=bundle.id, using=using)
     if deployment is None:
         # A later deployment is in force, or none was asked for yet: this version is told of, and changes nothing.
@@ -135,6 +136,8 @@ def _finish(
 ) -> Stored:
     bundle.state, bundle.summary, bundle.parsed_at = state, summary, now
     bundle.save(using=using, update_fields=["state", "summary", "parsed_at"])
+    outcome = commit_statuses.verdict(state=state, summary=bundle.summary)
+    commit_statuses.tell_of_bundle(bundle=bundle, state=outcome, now=now, using=using)
     return Stored(
         state,
         accepted=len(picture.accepted) if picture else 0,

@@ -15,7 +15,7 @@ from uuid import UUID
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify
 from controlplane.ledger.run_context import run_context
-from taskwire.workload import BundleRef, TaskWork, Workload
+from taskwire.workload import BundleRef, Limits, TaskWork, Workload
 from tenants.tenant_names import address_of
 
 CHANNEL = "workload"
@@ -89,6 +89,7 @@ def _workload(
         task_instance, epoch, dag_id, run_id, task_id, map_index, try_number, _, version, queue, *_rest
     ) = row  # fmt: skip
     digest, commit, runtime, content_hash, path, fresh = row[27:33]
+    memory_mib, log_bytes = row[33:35]
     log_key, log_offset = log_place(
         resumed=bool(row[10] or row[12]),
         tenant_id=tenant_id,
@@ -107,6 +108,7 @@ def _workload(
         queue=queue,
         runtime_digest=runtime,
         bundle=BundleRef(digest=digest, version=commit or digest),
+        limits=Limits(memory_bytes=memory_mib and memory_mib * 2**20, log_bytes=log_bytes),
         task=TaskWork(
             ti={
                 "id": str(task_instance),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from controlplane.foundation.db import execute
+from controlplane.ledger.alerting import tell
 from controlplane.ledger.models.budget import Budget
 from tenants.limits.read import read_quota
 
@@ -78,6 +79,17 @@ def burn_budgets(*, now: datetime, using: str) -> int:
         month=month,
         now=now,
     )
+    for dag_id, threshold, amount, used in rows:
+        what = f"{threshold}% of the budget of {dag_id or 'the tenant'} is spent in {month:%Y-%m}"
+        detail = {"what": what, "threshold": threshold, "amount_micros": amount, "spent_micros": used}
+        tell(
+            kind="budget_burn",
+            now=now,
+            subject=dag_id or "tenant",
+            dag_id=dag_id or None,
+            detail=detail,
+            using=using,
+        )
     return len(rows)
 
 

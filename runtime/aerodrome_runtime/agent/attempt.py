@@ -14,6 +14,7 @@ from typing import Any
 
 from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
+from aerodrome_runtime.agent.measures import Measures
 from aerodrome_runtime.agent.operations import FLUSH_SECONDS, PAUSES, STATES, state_operation, written_behind
 from aerodrome_runtime.agent.outcome import Ending, conclude
 from aerodrome_runtime.agent.reporting import Reporter
@@ -48,12 +49,20 @@ class Attempt:
         mask: Mask,
         task_log: TaskLog,
         relay: MailRelay | None = None,
+        measures: Measures | None = None,
     ) -> None:
         self.work = work
         self.task = task
         self.log = task_log
         self._reporter = reporter
-        self._asking = Asking(ti_id=work.id, client=client, mask=mask, relay=relay)
+        self._measures = measures
+        self._asking = Asking(
+            ti_id=work.id,
+            client=client,
+            mask=mask,
+            relay=relay,
+            tell=lambda text: task_log.say(text, level="error"),
+        )
         self._queued: list[Operation] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._serial = asyncio.Lock()
@@ -97,7 +106,16 @@ class Attempt:
         wall = self.work.limits.wall_seconds
         if wall:
             self._wall = self._loop.call_later(wall, self.stop, "timeout")
+        begun_at = self._loop.time()
         exited = await child.exited
+        if self._measures is not None:
+            self._measures.add(
+                tenant_id=self.work.tenant_id,
+                id=self.work.id,
+                epoch=self.work.epoch,
+                exited=exited,
+                seconds=self._loop.time() - begun_at,
+            )
         for timer in (self._flush_timer, self._overtime, self._wall):
             if timer is not None:
                 timer.cancel()

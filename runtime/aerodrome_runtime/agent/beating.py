@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from aerodrome_runtime.agent.gateway import GatewayRefused, GatewayUnreachable
+from aerodrome_runtime.agent.measures import Measures
 from aerodrome_runtime.agent.session import Session
 from taskwire.agent import Beat, BeatResult, TriggerBeat
 
@@ -21,20 +22,29 @@ async def beat_for_ever(
     session: Session,
     running: Callable[[], list[tuple[str, str, int]]],
     usage: Callable[[], dict[str, object]],
+    measures: Measures,
     heard: Callable[[BeatResult], None],
 ) -> None:
     """Beat every `beat_seconds` of the registration, until cancelled. A missed beat is only logged."""
     while True:
         who = await session.current()
+        measured = measures.pending()
         try:
             result = await session.call(
-                lambda who: session.gateway.beat(
-                    Beat(agent_id=who.agent_id, epoch=who.epoch, running=running(), usage=usage())
+                lambda who, measured=measured: session.gateway.beat(
+                    Beat(
+                        agent_id=who.agent_id,
+                        epoch=who.epoch,
+                        running=running(),
+                        usage=usage(),
+                        measured=measured,
+                    )
                 )
             )
         except (GatewayUnreachable, GatewayRefused) as error:
             log.warning("cannot beat: %s", error)
         else:
+            measures.told(measured)
             heard(result)
         await asyncio.sleep(who.beat_seconds)
 

@@ -21,6 +21,7 @@ from aerodrome_runtime.agent.gateway import Gateway
 from aerodrome_runtime.agent.installed import install_site
 from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
+from aerodrome_runtime.agent.measures import Measures
 from aerodrome_runtime.agent.parsing import Parsers
 from aerodrome_runtime.agent.reporting import Reporter
 from aerodrome_runtime.agent.runtimes import airflow_versions
@@ -73,6 +74,7 @@ class Agent:
         )
         self.spool = Spool(directory / "spool")
         self.reporter = Reporter(session=self.session, spool=self.spool)
+        self.measures = Measures()
         self.shipper = Shipper(session=self.session)
         site = install_site(directory / "site")
         self.bundles = Bundles(directory=directory / "bundles", gateway=self.gateway)
@@ -123,7 +125,13 @@ class Agent:
             asyncio.create_task(self.reporter.run()),
             asyncio.create_task(self.shipper.run()),
             asyncio.create_task(
-                beat_for_ever(session=self.session, running=self.running, usage=self.usage, heard=self.heard)
+                beat_for_ever(
+                    session=self.session,
+                    running=self.running,
+                    usage=self.usage,
+                    measures=self.measures,
+                    heard=self.heard,
+                )
             ),
             asyncio.create_task(
                 beat_triggers_for_ever(
@@ -235,6 +243,7 @@ class Agent:
                 mask=mask,
                 task_log=task_log,
                 relay=self.relay,
+                measures=self.measures,
             )
             self.attempts[work.id, work.epoch] = attempt
             await run_task(

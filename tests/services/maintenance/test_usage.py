@@ -22,6 +22,7 @@ from controlplane.ledger.models.usage_month import UsageMonth
 from controlplane.ledger.models.work_item import WorkItem
 from controlplane.ledger.models.workload import Workload as Row
 from controlplane.maintenance.budgets import burn_budgets, cost_micros
+from controlplane.maintenance.measured import put_measured
 from controlplane.maintenance.usage import count_usage, usage_due
 from controlplane.maintenance.usage_read import usage
 from controlplane.runs.clear import clear_run
@@ -216,6 +217,31 @@ def test_the_scheduler_counts_when_it_is_due(tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         assert UsageDay.objects.get().attempts == 1
         assert not WorkItem.objects.filter(kind="usage").exists()
+
+
+def test_what_agents_measure_counts_once(tenant: Tenant, other_tenant: Tenant) -> None:
+    it = scene(tenant, specs.task("only"), specs.task("two")).begin()
+    order = it.start("only")["only"]
+    it.walk.say(order, "success")
+    mine = (str(tenant.id), order.id, order.epoch, 1.5, 512 * 2**20, 4.0)
+    wrong = [
+        (str(other_tenant.id), order.id, order.epoch, 1.0, 1, 1.0),
+        (str(tenant.id), order.id, order.epoch + 1, 1.0, 1, 1.0),
+        (str(tenant.id), "x", 1, 1.0, 1, 1.0),
+        (str(tenant.id), order.id, order.epoch, float("nan"), 1, 1.0),
+        (str(tenant.id), order.id, order.epoch, -1.0, 1, 1.0),
+        (str(tenant.id), order.id, order.epoch, 1.0, 2**63, 1.0),
+    ]
+    assert put_measured(rows=[*wrong, mine]) == 1
+    assert put_measured(rows=[mine]) == 0, "told again"
+    with tenant_scope(tenant.id):
+        count_usage(using="default")
+        assert put_measured(rows=[mine]) == 0, "and again when it is counted"
+        [row] = AttemptUsage.objects.filter(kind="measured")
+        assert (row.task_us, row.cpu_us, row.peak_bytes, row.memory_mib_us) == (0, 1_500_000, 2**29, 512 * 4_000_000)
+        day = UsageDay.objects.get()
+        assert (day.attempts, day.cpu_us, day.memory_mib_us) == (1, 1_500_000, 512 * 4_000_000)
+    assert _kept(tenant) == _from_scratch(tenant)
 
 
 def test_budgets_burn_once_per_threshold_and_month(tenant: Tenant) -> None:

@@ -7,7 +7,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
+from controlplane.ledger.models.event_log import EventLog
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.usage_month import UsageMonth
 from controlplane.ledger.models.work_item import WorkItem
@@ -148,3 +150,20 @@ def test_the_admission_asks_as_often_with_a_plan_as_without(tenant: Tenant) -> N
             plain.schedule()
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def test_a_dag_that_names_no_limit_is_paused_after_its_tenants(tenant: Tenant) -> None:
+    _plan(failed_runs_in_a_row=2)
+    own = {"max_consecutive_failed_dag_runs": 5}
+    parsed_dag(tenant, specs.dag("plain", [specs.task("t")]))
+    parsed_dag(tenant, specs.dag("own", [specs.task("t")], **own))
+    walk = walk_for(tenant)
+    for _ in range(2):
+        for dag_id in ("plain", "own"):
+            walk.trigger(dag_id)
+        walk.run_all(lambda work: ("failed", []))
+    with tenant_scope(tenant.id):
+        plain, other = Dag.objects.get(dag_id="plain"), Dag.objects.get(dag_id="own")
+        assert (plain.is_paused, other.is_paused) == (True, False)
+        assert plain.pause_reason == "failed_runs_in_a_row: the last 2 runs of this DAG failed"
+        assert EventLog.objects.filter(event="paused", owner="scheduler", dag_id="plain").count() == 1

@@ -1,16 +1,28 @@
 -- Purpose: DAGs whose last `max_consecutive_failed_dag_runs` runs all failed are paused, and say why; they plan
 -- nothing any more. Locks: the DAGs in id order, then their plans. Index: dag_run_recent.
 -- Bound: the DAGs given times their limit. Rows out: (dag_id).
-WITH limited AS MATERIALIZED (
-  SELECT d.id, d.dag_id, d.max_consecutive_failed_runs AS most FROM dag d
+-- A DAG that names no such limit has its tenant's, where there is one (`failed_runs_in_a_row`).
+WITH bound AS MATERIALIZED (
+  SELECT least(
+      CASE WHEN q.overrides ? 'failed_runs_in_a_row' THEN (q.overrides ->> 'failed_runs_in_a_row')::float8 ELSE (p.limits ->> 'failed_runs_in_a_row')::float8 END,
+      (t.settings #>> '{limits,failed_runs_in_a_row}')::float8)::int AS most
+  FROM tenant t LEFT JOIN tenant_quota q ON q.tenant_id = t.id
+  LEFT JOIN LATERAL (
+    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
+  WHERE t.id = (SELECT app.tenant())
+), limited AS MATERIALIZED (
+  SELECT d.id, d.dag_id, coalesce(nullif(d.max_consecutive_failed_runs, 0), (SELECT most FROM bound)) AS most,
+    CASE d.max_consecutive_failed_runs WHEN 0 THEN 'failed_runs_in_a_row' ELSE 'max_consecutive_failed_dag_runs' END
+      AS limit_name
+  FROM dag d
   WHERE d.tenant_id = (SELECT app.tenant()) AND d.dag_id = ANY(%(dags)s::text[]) AND NOT d.is_paused
-    AND d.max_consecutive_failed_runs > 0
+    AND coalesce(nullif(d.max_consecutive_failed_runs, 0), (SELECT most FROM bound), 0) > 0
   ORDER BY d.id FOR NO KEY UPDATE
 ), paused AS (
   UPDATE dag d
   SET is_paused = true, next_logical_date = NULL, next_interval_start = NULL, next_interval_end = NULL,
       next_run_after = NULL,
-      pause_reason = 'max_consecutive_failed_dag_runs: the last ' || l.most || ' runs of this DAG failed'
+      pause_reason = l.limit_name || ': the last ' || l.most || ' runs of this DAG failed'
   FROM limited l
   CROSS JOIN LATERAL (
     SELECT count(*) AS n FROM (

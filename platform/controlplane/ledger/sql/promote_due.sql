@@ -1,9 +1,49 @@
 -- Purpose: retries and reschedules whose time has come are scheduled again; a retry is a new try.
 -- Locks: the instances. Index: primary key. Bound: the ids given. Rows out: (id).
-UPDATE task_instance ti
-SET state = 'scheduled', scheduled_at = %(now)s::timestamptz, due_at = NULL, held_reason = NULL,
-    try_number = ti.try_number + CASE WHEN ti.state = 'up_for_retry' THEN 1 ELSE 0 END
-FROM unnest(%(ids)s::uuid[]) AS i(id)
-WHERE ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
-  AND ti.state IN ('up_for_retry', 'up_for_reschedule') AND ti.due_at <= %(now)s::timestamptz
-RETURNING ti.id
+-- A tenant may bound how many retries begin in an hour of the clock: those above it wait for the next, and say so. How
+-- many began is kept (`retry_spend`) only where there is a bound.
+WITH bound AS MATERIALIZED (
+  SELECT least(
+      CASE WHEN q.overrides ? 'retries_per_hour' THEN (q.overrides ->> 'retries_per_hour')::float8 ELSE (p.limits ->> 'retries_per_hour')::float8 END,
+      (t.settings #>> '{limits,retries_per_hour}')::float8)::int AS most,
+    coalesce((SELECT r.spent FROM retry_spend r WHERE r.tenant_id = t.id
+                AND r.hour = date_trunc('hour', %(now)s::timestamptz)), 0) AS spent
+  FROM tenant t LEFT JOIN tenant_quota q ON q.tenant_id = t.id
+  LEFT JOIN LATERAL (
+    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
+  WHERE t.id = (SELECT app.tenant())
+), due AS MATERIALIZED (
+  SELECT ti.id, ti.state AS was, row_number() OVER (PARTITION BY ti.state ORDER BY ti.due_at, ti.id) AS n
+  FROM unnest(%(ids)s::uuid[]) AS i(id)
+  JOIN task_instance ti ON ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
+    AND ti.state IN ('up_for_retry', 'up_for_reschedule') AND ti.due_at <= %(now)s::timestamptz
+), promoted AS (
+  UPDATE task_instance ti
+  SET state = 'scheduled', scheduled_at = %(now)s::timestamptz, due_at = NULL, held_reason = NULL,
+      try_number = ti.try_number + CASE WHEN ti.state = 'up_for_retry' THEN 1 ELSE 0 END
+  FROM due, bound
+  WHERE ti.id = due.id AND ti.tenant_id = (SELECT app.tenant())
+    AND (due.was <> 'up_for_retry' OR bound.most IS NULL OR due.n <= bound.most - bound.spent)
+    AND ti.state IN ('up_for_retry', 'up_for_reschedule') AND ti.due_at <= %(now)s::timestamptz
+  RETURNING ti.id, due.was
+), postponed AS (
+  UPDATE task_instance ti
+  SET due_at = date_trunc('hour', %(now)s::timestamptz) + interval '1 hour',
+      held_reason = 'retry_budget: the tenant began its ' || bound.most || ' retries of this hour, the next may begin at '
+        || to_char((date_trunc('hour', %(now)s::timestamptz) + interval '1 hour') AT TIME ZONE 'UTC', 'HH24:MI') || ' UTC'
+  FROM due, bound
+  WHERE ti.id = due.id AND ti.tenant_id = (SELECT app.tenant()) AND due.was = 'up_for_retry'
+    AND due.n > bound.most - bound.spent
+    AND ti.state = 'up_for_retry' AND ti.due_at <= %(now)s::timestamptz
+  RETURNING ti.id, ti.due_at
+), items AS (
+  INSERT INTO work_item (tenant_id, kind, ref, due_at) SELECT (SELECT app.tenant()), 'due', id, due_at FROM postponed
+), kept AS (
+  INSERT INTO retry_spend AS r (id, tenant_id, hour, spent)
+  SELECT app.uuid7(), (SELECT app.tenant()), date_trunc('hour', %(now)s::timestamptz), count(*)
+  FROM promoted, bound WHERE promoted.was = 'up_for_retry' AND bound.most IS NOT NULL
+  HAVING count(*) > 0
+  ON CONFLICT (tenant_id) DO UPDATE SET hour = excluded.hour,
+    spent = excluded.spent + CASE WHEN r.hour = excluded.hour THEN r.spent ELSE 0 END
+)
+SELECT id FROM promoted

@@ -1,8 +1,18 @@
 -- Purpose: an agent takes workloads of one tenant; taking is starting. Stale workloads are dropped.
 -- Locks: workload rows (SKIP LOCKED, priority order), then their task instances.
 -- Index: workload_waiting; primary keys. Bound: `batch`. Rows out: all that a workload is made of;
--- the last columns are the run's partition date and the events that it consumed.
-WITH picked AS (
+-- the last columns are the tenant's limits on one task, the run's partition date and the events that it consumed.
+WITH bound AS MATERIALIZED (
+  SELECT least(
+      CASE WHEN q.overrides ? 'task_memory_mib' THEN (q.overrides ->> 'task_memory_mib')::float8 ELSE (p.limits ->> 'task_memory_mib')::float8 END,
+      (t.settings #>> '{limits,task_memory_mib}')::float8)::bigint AS task_memory_mib, least(
+      CASE WHEN q.overrides ? 'log_bytes' THEN (q.overrides ->> 'log_bytes')::float8 ELSE (p.limits ->> 'log_bytes')::float8 END,
+      (t.settings #>> '{limits,log_bytes}')::float8)::bigint AS log_bytes
+  FROM tenant t LEFT JOIN tenant_quota q ON q.tenant_id = t.id
+  LEFT JOIN LATERAL (
+    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
+  WHERE t.id = (SELECT app.tenant())
+), picked AS (
   SELECT w.id, w.ref, w.epoch FROM workload w
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'task' AND w.agent_id IS NULL
     AND w.executor = 'local' AND w.queue = ANY(%(queues)s::text[])
@@ -41,8 +51,9 @@ SELECT s.id, s.epoch, s.dag_id, s.run_id, s.task_id, s.map_index, s.try_number, 
        r.start_date, r.end_date, r.clear_number, r.conf, r.triggering_user_name, r.note, r.partition_key,
        b.digest, b.commit_sha, r.runtime_digest, v.content_hash, v.spec ->> 'relative_fileloc',
        (v.spec ->> 'fresh_parse')::boolean,
+       bound.task_memory_mib, bound.log_bytes,
        r.partition_date, CASE WHEN r.run_type = 'asset_triggered' THEN app.consumed_events(r.id) END
-FROM started s
+FROM started s CROSS JOIN bound
 JOIN dag_run r ON r.id = s.dag_run_id AND r.tenant_id = s.tenant_id
 JOIN bundle_version b ON b.id = r.bundle_version_id AND b.tenant_id = s.tenant_id
 JOIN dag_version v ON v.id = s.dag_version_id AND v.tenant_id = s.tenant_id
