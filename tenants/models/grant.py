@@ -17,7 +17,7 @@ from domain.ids import uuid7
 from tenants.models.tenant_model import TenantModel
 from tenants.rls import TenantForeignKey, TenantTable
 
-_GRANTS = {"app": "SELECT, INSERT, UPDATE, DELETE", "auth": "SELECT"}
+_GRANTS = {"app": "SELECT, INSERT, UPDATE, DELETE", "auth": "SELECT, DELETE"}
 
 
 class GrantTarget(TenantModel):

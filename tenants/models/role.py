@@ -25,6 +25,6 @@ class Role(TenantModel):
             TenantTable(
                 name="role_wall",
                 wide=("auth",),
-                grants={"app": "SELECT, INSERT, UPDATE, DELETE", "auth": "SELECT"},
+                grants={"app": "SELECT, INSERT, UPDATE, DELETE", "auth": "SELECT, DELETE"},
             ),
         ]
