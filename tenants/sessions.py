@@ -76,11 +76,10 @@ def is_live(*, session_id: UUID, user_id: UUID, now: datetime) -> bool:
 def sessions_of(*, user_id: UUID, now: datetime) -> list[dict[str, Any]]:
     """The person's live sessions, the newest first."""
     rows = SignInSession.objects.using("auth").filter(user_id=user_id, ended_at=None, expires_at__gt=now)
-    return list(
-        rows.order_by("-created_at").values(
-            "id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at"
-        )[:1000]
+    shown = rows.order_by("-created_at").values(
+        "id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at"
     )
+    return [dict(row) for row in shown[:1000]]
 
 
 def end_session(*, user_id: UUID, session_id: UUID, now: datetime, because: str = "signed out") -> None:

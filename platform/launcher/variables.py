@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One row of the table. ``default`` is words for people; ``readers`` are who uses the value."""
-
-    name: str
-    default: str
-    meaning: str
-    readers: str = "all"
-
+from launcher.account_variables import ACCOUNT_VARIABLES
+from launcher.variable import Variable
 
 VARIABLES = (
     Variable(
@@ -280,6 +270,13 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_RUNTIME_AIRFLOWS",
+        "none",
+        "Further Airflow versions that tenants may choose, separated by commas; each needs a lock in "
+        "`runtime/locks`.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_RUNTIME_PYTHON",
         "`3.11`",
         "The Python version of a new tenant's runtime.",
@@ -354,37 +351,6 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
-        "AERODROME_SMTP_URL",
-        "none: no mails about accounts are sent",
-        "The mail server: `smtp://host`, `smtp+starttls://user:password@host` or `smtps://user:password@host`. "
-        "With it, addresses are verified and passwords are reset by mail.",
-        "control plane",
-    ),
-    Variable(
-        "AERODROME_MAIL_FROM",
-        "`aerodrome@localhost`",
-        "The sender of mails about accounts.",
-        "control plane",
-    ),
-    Variable(
-        "AERODROME_PASSWORD_LENGTH",
-        "`10`",
-        "How many characters a new password has at least; not fewer than 8.",
-        "control plane",
-    ),
-    Variable(
-        "AERODROME_SSO_NETWORKS",
-        "none: the Internet's own addresses only",
-        "Networks such as `10.0.0.0/8,192.168.7.0/24` in which identity providers of organisations may be.",
-        "control plane",
-    ),
-    Variable(
-        "AERODROME_DELETION_GRACE_DAYS",
-        "`14`",
-        "For how many days the deletion of a tenant can be undone.",
-        "control plane",
-    ),
-    Variable(
         "AERODROME_WEB_WORKERS",
         "`2`",
         "Worker processes of the web server.",
@@ -407,4 +373,5 @@ VARIABLES = (
         "The `uv` program with which tenants' runtimes are built.",
         "agent",
     ),
+    *ACCOUNT_VARIABLES,
 )

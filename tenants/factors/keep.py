@@ -58,7 +58,7 @@ def factors_of(*, user_id: UUID) -> list[dict[str, Any]]:
 
 
 def recovery_codes_left(*, user_id: UUID) -> int:
-    return _confirmed(user_id).filter(kind="recovery").count()
+    return int(_confirmed(user_id).filter(kind="recovery").count())
 
 
 def kinds_of(*, user_id: UUID) -> list[str]:

@@ -29,7 +29,7 @@ def seal(text: str, *, row: str) -> bytes:
     return nonce + _cipher(settings.ENCRYPTION_KEY).encrypt(nonce, text.encode(), row.encode())
 
 
-def unseal(sealed: bytes, *, row: str) -> str:
+def unseal(sealed: bytes | memoryview, *, row: str) -> str:
     """Raises SealBroken."""
     raw = bytes(sealed)
     try:

@@ -51,7 +51,7 @@ def end_registration(user: User, challenge: str, answer: dict[str, Any]) -> str:
         raise KeyRefused("this answer does not fit: begin again") from error
     if made.credential_data is None:
         raise KeyRefused("this answer holds no key: begin again")
-    return websafe_encode(bytes(made.credential_data))
+    return str(websafe_encode(bytes(made.credential_data)))
 
 
 def begin_authentication(user: User, known: list[str]) -> tuple[str, dict[str, Any]]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from smtplib import SMTPException, SMTPRecipientsRefused
+from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
+from django.core.mail.backends.smtp import EmailBackend
 from django.db import transaction
 from django.db.models import F
 
@@ -90,8 +92,9 @@ def _refused_for_good(error: Exception) -> bool:
     )
 
 
-def _server() -> object:
-    return get_connection("django.core.mail.backends.smtp.EmailBackend", **settings.SMTP_OPTIONS)
+def _server() -> EmailBackend:
+    options: dict[str, Any] = settings.SMTP_OPTIONS
+    return EmailBackend(**options)
 
 
 def _end(mail: Mail) -> None:

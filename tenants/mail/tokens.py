@@ -28,7 +28,7 @@ class _ResetLinks(PasswordResetTokenGenerator):
 class _VerifyLinks(PasswordResetTokenGenerator):
     key_salt = "aerodrome.verify"
 
-    def _make_hash_value(self, user: User, timestamp: int) -> str:  # type: ignore[override]
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         return f"{user.pk}{user.email}{user.email_verified_at}{timestamp}"
 
 

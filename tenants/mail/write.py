@@ -56,7 +56,9 @@ def _reset(mail: Mail, now: datetime) -> Written | None:
 
 def _changed(mail: Mail, now: datetime) -> Written | None:
     user = _person(mail)
-    return user and Written(
+    if user is None:
+        return None
+    return Written(
         "Your password was changed",
         f"Hello {user.username},\n\nyour password was changed, and everybody who was signed in is signed out.\n"
         "If it was not you, ask for a new password at once.\n",

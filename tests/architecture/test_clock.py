@@ -14,6 +14,7 @@ MAY = (
     "platform/controlplane/foundation/clock.py",
     "platform/controlplane/alerts/loop.py",
     "platform/controlplane/maintenance/loop.py",
+    "platform/controlplane/maintenance/mails.py",
     "platform/controlplane/maintenance/periodic/",
     "platform/controlplane/scheduler/loop.py",
     "api/",

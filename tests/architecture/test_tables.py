@@ -17,7 +17,23 @@ from django.db.migrations.state import ProjectState
 
 from tenants.rls import PlatformTable, TenantTable
 
-PLATFORM = frozenset({"agent", "platform_audit_checkpoint", "platform_audit_row", "periodic_job", "plan", "user_account"})
+PLATFORM = frozenset(
+    {
+        "agent",
+        "identity_provider",
+        "mail",
+        "organisation",
+        "organisation_member",
+        "periodic_job",
+        "person_identity",
+        "plan",
+        "platform_audit_checkpoint",
+        "platform_audit_row",
+        "sign_in_factor",
+        "sign_in_session",
+        "user_account",
+    }
+)
 """Tables of no tenant, reviewed one by one: agents are the platform's, and people may be in several tenants."""
 OTHER_KEYS = {
     "audit_mark_due": "thin, looked up by instant across tenants",
@@ -25,6 +41,7 @@ OTHER_KEYS = {
     "notification_due_at": "thin ledger, looked up by instant across tenants",
     "work_item_due": "thin ledger, looked up by instant across tenants",
     "membership.user": "looked up at sign-in, before a tenant is known",
+    "membership.provider": "looked up when an identity provider is removed, across the tenants of its organisation",
     "token.digest": "looked up at the door, before a tenant is known; 256 random bits",
 }
 """Indexes that do not begin with the tenant, and why."""

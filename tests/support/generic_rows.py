@@ -35,10 +35,25 @@ class GenericRows:
     def row(self, table: str, tenant: UUID) -> dict[str, Any]:
         """The tenant's row of the table, made when there is none yet."""
         if (table, tenant) not in self.made:
+            if (there := self._only_row(table, tenant)) is not None:
+                self.made[table, tenant] = there
+                return there
             values = self.values(table, tenant)
             self._insert(table, values)
             self.made[table, tenant] = values
         return self.made[table, tenant]
+
+    def _only_row(self, table: str, tenant: UUID) -> dict[str, Any] | None:
+        """The row that is there already, of a table that holds one per tenant."""
+        described = self.tables[table]
+        if described.tenant_column != "tenant_id" or ("tenant_id",) not in described.keys.values():
+            return None
+        self.cursor.execute(
+            sql.SQL("SELECT * FROM {} WHERE tenant_id = %s").format(sql.Identifier(table)), [tenant]
+        )
+        found = self.cursor.fetchone()
+        names = [column.name for column in self.cursor.description]
+        return dict(zip(names, found, strict=True)) if found else None
 
     def values(self, table: str, tenant: UUID) -> dict[str, Any]:
         """Values for one more row; the rows that it must refer to exist afterwards."""

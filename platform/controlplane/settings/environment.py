@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -101,7 +102,7 @@ def postgres(name: str) -> dict[str, object]:
     }
 
 
-def smtp(name: str) -> dict[str, object]:
+def smtp(name: str) -> dict[str, Any]:
     """A mail server's URL as what Django's SMTP backend is called with; `{}` when there is none.
 
     `smtp://host:25` speaks in the clear, `smtp+starttls://user:password@host:587` and
