@@ -14,6 +14,7 @@ from controlplane.bundles.remote_address import read_address
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.git_remote import GitRemote
 from controlplane.maintenance.errands import Handlers
+from controlplane.maintenance.prune import prune_tenant
 from controlplane.secrets.contract import KeyUnavailable, SealBroken
 from controlplane.secrets.remote_credentials import open_credential
 from tenants.scope import tenant_scope
@@ -47,5 +48,6 @@ ERRANDS: Handlers = {
     "fetch": partial(remotes.fetch_due, opener=open_remote),
     "status": partial(commit_statuses.tell_due, opener=open_remote),
     "expire": previews.expire_due,
+    "prune": prune_tenant,
 }
 """What `maintenance.errands` does with each kind."""

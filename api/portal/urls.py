@@ -10,9 +10,10 @@ from api.portal.backfills.views import Backfills, OneBackfill, Preview
 from api.portal.dags.views import DueRuns, OneDag, Resume
 from api.portal.findings.views import Findings
 from api.portal.questions.views import Answer, Questions
+from api.portal.retention.views import TenantRetention
 from api.portal.schema import PortalGenerator
-from api.portal.tenants.one import Deletion, OneTenant
 from api.portal.secrets.views import SecretChain, SecretChainCheck
+from api.portal.tenants.one import Deletion, OneTenant
 from api.portal.tenants.views import OneRuntime, Runtimes
 from api.portal.waits.views import Waits
 
@@ -32,6 +33,7 @@ urlpatterns = [
     path("tenants/<slug:slug>/callbacks/<uuid:callback_id>/log", CallbackLog.as_view()),
     path("tenants/<slug:slug>/", include("api.portal.alerts.urls")),
     path("", include("api.portal.periodic.urls")),
+    path("tenants/<slug:slug>/retention", TenantRetention.as_view()),
     path("tenants/<slug:slug>/deadlines", Deadlines.as_view()),
     path("tenants/<slug:slug>/findings", Findings.as_view()),
     path("tenants/<slug:slug>/backfills", Backfills.as_view()),

@@ -10,5 +10,5 @@ LONGEST_SECONDS: Final = 3600.0
 
 def wait_seconds(*, tries: int, seed: int) -> float:
     """After `tries` failures (1 and up): 5 s, 10 s, 20 s … an hour at most, more by up to a fifth, spread by `seed`."""
-    base = min(FIRST_SECONDS * 2 ** min(tries - 1, 20), LONGEST_SECONDS)
+    base: float = min(FIRST_SECONDS * 2 ** min(tries - 1, 20), LONGEST_SECONDS)
     return base * (1 + (seed * 2654435761 + tries * 40503) % 1000 / 5000)

@@ -22,5 +22,9 @@ class LogStore(Protocol):
     def read(self, *, key: str, offset: int, limit: int) -> bytes:
         """At most `limit` bytes from `offset` on; empty behind the end and for a log that does not exist."""
 
+    def forget(self, *, folder: str) -> int:
+        """Delete every log whose key begins with `folder/`, which names a tenant, a DAG and a run; how many. Again
+        does nothing."""
+
     def size(self, *, key: str) -> int:
         """Bytes stored; 0 for a log that does not exist."""

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 from pathlib import Path
 
 from controlplane.execution.log_contract import LogStoreFull
@@ -13,6 +14,8 @@ from controlplane.execution.log_contract import LogStoreFull
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PIECE = r"(?!\.)[A-Za-z0-9_.~%-]{1,200}"
 _KEY = re.compile(rf"{_UUID}/{_PIECE}/{_PIECE}/{_PIECE}/-?[0-9]{{1,10}}/[0-9]{{1,10}}\.log", re.ASCII)
+
+_FOLDER = re.compile(rf"{_UUID}/{_PIECE}/{_PIECE}", re.ASCII)
 
 
 class LogKeyInvalid(ValueError):
@@ -68,6 +71,29 @@ class LogFiles:
             return os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
+
+    def forget(self, *, folder: str) -> int:
+        """See the contract."""
+        if not _FOLDER.fullmatch(folder):
+            raise LogKeyInvalid(f"not the folder of a run: {folder[:300]!r}")
+        *above, name = folder.split("/")
+        try:
+            at = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return 0
+        try:
+            for piece in above:
+                below = os.open(piece, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+                os.close(at)
+                at = below
+            found = sum(len(files) for _, _, files, _ in os.fwalk(name, dir_fd=at))
+            if found:
+                shutil.rmtree(name, dir_fd=at)
+            return found
+        except FileNotFoundError:
+            return 0
+        finally:
+            os.close(at)
 
     def _open_to_write(self, key: str) -> int:
         flags = os.O_RDWR | os.O_CREAT

@@ -55,6 +55,12 @@ def size(key: str) -> int:
     return _store(settings.STORE_DIR / "logs").size(key=key)
 
 
+def forget_run(*, tenant_id: UUID | str, dag_id: str, run_id: str) -> int:
+    """Delete the logs of a run, its tasks' and its callbacks'; how many there were."""
+    folder = "/".join([str(UUID(str(tenant_id))), _piece(dag_id), _piece(run_id)])
+    return _store(settings.STORE_DIR / "logs").forget(folder=folder)
+
+
 def log_place(*, resumed: bool, **names: Any) -> tuple[str, int]:
     """The key of a try's log and where an attempt starts writing: behind what the same try wrote before."""
     key = log_key(**names)

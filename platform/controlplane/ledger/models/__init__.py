@@ -51,6 +51,7 @@ from controlplane.ledger.models import (  # noqa: F401  Django's registry needs 
     pool_start,
     preview,
     rendered_field,
+    retention,
     retry_spend,
     runtime,
     secret_chain,

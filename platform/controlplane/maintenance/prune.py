@@ -1,0 +1,119 @@
+"""What a tenant keeps no longer is deleted: runs with all that hangs on them, logs, XComs, alerts that are over.
+
+An errand of each tenant that set a retention, once a day; others cost nothing. Small batches, a transaction each, so
+that the tenant's own work waits for none of them longer than a moment; a process that dies goes on where it was. Files
+go after the rows that name them were deleted: one that is left over by a kill is gone with the next round of its DAG.
+The audit's rows are a chain and are not pruned here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from controlplane.execution import logs
+from controlplane.foundation.db import execute
+from controlplane.ledger import clearing
+from controlplane.ledger.models.retention import Retention
+from tenants.scope import tenant_scope
+
+log = structlog.get_logger("maintenance")
+
+RUNS = 20
+"""How many runs one transaction deletes: each may have thousands of task instances."""
+ROWS = 500
+BATCHES = 100
+"""Of each kind in one round; the rest follows a minute later."""
+REST = timedelta(minutes=1)
+DAY = timedelta(days=1)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def prune_tenant(*, tenant_id: UUID, ref: UUID, now: datetime) -> datetime | None:
+    """Errand `prune`. Returns when to go again; None when the tenant keeps everything."""
+    with tenant_scope(tenant_id):
+        kept = Retention.objects.first()
+    if kept is None:
+        return None
+    done: Counter[str] = Counter()
+    full = False
+    for days, prune in (
+        (kept.runs_days, _prune_runs),
+        (kept.logs_days, _prune_logs),
+        (kept.xcoms_days, _prune_xcoms),
+        (kept.alerts_days, _prune_alerts),
+    ):
+        if days is not None:
+            full |= prune(tenant_id, now - days * DAY, done)
+    with tenant_scope(tenant_id):
+        Retention.objects.update(pruned_at=now, pruned=dict(done))
+    log.info("tenant.pruned", tenant=str(tenant_id), more=full, **done)
+    return now + (REST if full else DAY)
+
+
+def _prune_runs(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    for _ in range(BATCHES):
+        with tenant_scope(tenant_id):
+            rows = execute("maintenance/sql/pick_old_runs.sql", before=before, batch=RUNS)
+            if not rows:
+                return False
+            clearing.exclude_rounds()
+            held = clearing.hold_runs(runs=[row[0] for row in rows])
+            over = {one.id for one in held if one.state in ("success", "failed")}
+            clearing.delete_runs(runs=sorted(over))
+        for run, dag_id, run_id in rows:
+            if run in over:
+                logs.forget_run(tenant_id=tenant_id, dag_id=dag_id, run_id=run_id)
+        done["runs"] += len(over)
+        if not over:
+            return False
+    return True
+
+
+def _prune_logs(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    for _ in range(BATCHES):
+        with tenant_scope(tenant_id):
+            since = Retention.objects.values_list("logs_until", flat=True).first() or BEGINNING
+            rows = execute("maintenance/sql/pick_runs_between.sql", since=since, before=before, batch=ROWS)
+        for _run, dag_id, run_id, _after in rows:
+            done["logs"] += logs.forget_run(tenant_id=tenant_id, dag_id=dag_id, run_id=run_id)
+        if not _advance(tenant_id, "logs_until", rows, since):
+            return False
+    return True
+
+
+def _prune_xcoms(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    for _ in range(BATCHES):
+        with tenant_scope(tenant_id):
+            since = Retention.objects.values_list("xcoms_until", flat=True).first() or BEGINNING
+            rows = execute("maintenance/sql/pick_runs_between.sql", since=since, before=before, batch=ROWS)
+            gone = execute("maintenance/sql/drop_xcoms.sql", runs=[row[0] for row in rows])
+        done["xcoms"] += gone[0][0]
+        if not _advance(tenant_id, "xcoms_until", rows, since):
+            return False
+    return True
+
+
+def _prune_alerts(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    for _ in range(BATCHES):
+        with tenant_scope(tenant_id):
+            gone = execute("maintenance/sql/drop_alerts.sql", before=before, batch=ROWS)[0][0]
+        done["alerts"] += gone
+        if not gone:
+            return False
+    return True
+
+
+def _advance(
+    tenant_id: UUID, column: str, rows: list[tuple[UUID, str, str, datetime]], since: datetime
+) -> bool:
+    """Note how far it came; whether there may be more. Runs of one instant that fill a batch are passed over as one."""
+    if len(rows) < ROWS:
+        return False
+    last = rows[-1][3]
+    with tenant_scope(tenant_id):
+        Retention.objects.update(**{column: last if last > since else last + timedelta(microseconds=1)})
+    return True

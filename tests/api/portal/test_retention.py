@@ -1,0 +1,44 @@
+"""GET and PUT /tenants/{slug}/retention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controlplane.ledger.models.retention import Retention
+from tenants.models.tenant import Tenant
+from tenants.scope import tenant_scope
+from tests.support.actors import Actor
+
+AT = "/tenants/alpha/retention"
+BODY = {"runs_days": 30, "logs_days": 7, "xcoms_days": None, "alerts_days": 90}
+
+
+def test_it_is_set_and_read(tenant: Tenant, member: Actor, viewer: Actor) -> None:
+    before = viewer.portal().get(AT)
+    assert (before.status, before["runs_days"], before["pruned"]) == (200, None, {})
+    assert member.portal().call("PUT", AT, BODY).status == 200
+    after = viewer.portal().get(AT)
+    assert {name: after[name] for name in BODY} == BODY
+
+
+@pytest.mark.parametrize(
+    ("change", "field"), [({"runs_days": 0}, "runs_days"), ({"logs_days": "long"}, "logs_days")]
+)
+def test_a_wrong_one_names_its_field_and_changes_nothing(
+    tenant: Tenant, member: Actor, change: dict[str, Any], field: str
+) -> None:
+    answer = member.portal().call("PUT", AT, {**BODY, **change})
+    assert (answer.status, list(answer["errors"])) == (422, [field])
+    with tenant_scope(tenant.id):
+        assert not Retention.objects.exists()
+
+
+def test_others_may_not(tenant: Tenant, viewer: Actor, stranger: Actor) -> None:
+    assert viewer.portal().call("PUT", AT, BODY).status == 403
+    for method in ("GET", "PUT"):
+        answer = stranger.portal().call(method, AT, BODY)
+        assert (answer.status, answer["code"]) == (404, "not-found")
+    with tenant_scope(tenant.id):
+        assert not Retention.objects.exists()
