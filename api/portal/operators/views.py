@@ -22,6 +22,7 @@ from api.portal.operators.shapes import (
 from api.portal.operators.view import OperatorView
 from api.portal.view import read
 from controlplane.foundation.clock import utc_now
+from controlplane.runs.quota import look_again
 from tenants.limits.read import read_quota
 from tenants.models.membership import Membership
 from tenants.operators import (
@@ -66,7 +67,7 @@ class OperatedTenant(OperatorView):
 class Suspend(OperatorView):
     @extend_schema(request=ReasonBody, responses={200: StateShape})
     def post(self, request: Request, slug: str) -> Response:
-        """Close the tenant's doors to its members and tokens."""
+        """Close the tenant's doors to its members and tokens, and admit none of its tasks; what runs goes on."""
         self.operator(request)
         tenant = suspend(slug=slug, **read(ReasonBody, request))
         return Response({"slug": slug, "state": tenant.state})
@@ -78,6 +79,8 @@ class ResumeTenant(OperatorView):
         """Open them again."""
         self.operator(request)
         tenant = resume(slug=slug, **read(ReasonBody, request))
+        with tenant_scope(tenant.id):
+            look_again(now=utc_now())
         return Response({"slug": slug, "state": tenant.state})
 
 

@@ -1,10 +1,11 @@
 -- Purpose: the tenant's pools, with how many tasks those that limit their starts began in the last minute (and when
 -- the oldest of these leaves it), and what bounds the tenant: its own limits, its plan's, and its overrides.
 -- After count_active.sql, which counts what is dispatched and did not begin: a start in between counts twice, never not.
+-- A tenant that is suspended or on its way out has no room for any task.
 -- Locks: none. Index: pool_name_uk, tenant_quota_uk, plan's (a few rows); pool_start_recent where a pool is paced.
 -- Bound: the tenant's pools; the starts of paced ones in a minute, which are at most what they allow.
 SELECT p.name, p.slots, p.include_deferred, p.starts_per_minute, recent.n, recent.next_at,
-       t.max_active_tasks, t.settings, plan.limits, q.overrides
+       CASE WHEN t.state IN ('suspended', 'deleting', 'purging') THEN 0 ELSE t.max_active_tasks END, t.settings, plan.limits, q.overrides
 FROM pool p
 JOIN tenant t ON t.id = p.tenant_id
 LEFT JOIN tenant_quota q ON q.tenant_id = t.id
