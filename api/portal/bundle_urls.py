@@ -1,4 +1,4 @@
-"""Paths of the tenant's bundles, deployments, Git remote and previews, below `/api/portal/v1/`."""
+"""Paths of the tenant's bundles, deployments, Git remote, previews and Airflow, below `/api/portal/v1/`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from api.portal.bundles import Bundles, OneBundle
 from api.portal.deployments.views import Deployments, Diff, Mode, OneDeployment, RollBack
 from api.portal.previews.views import OnePreview, Previews, Promote
 from api.portal.remotes.views import Look, Remote, StatusesTold, WebhookSecret
+from api.portal.upgrades.views import Airflow, UpgradePreview, UpgradePreviews
 
 urlpatterns = [
     path("tenants/<slug:slug>/bundles", Bundles.as_view(), name="portal-bundles"),
@@ -24,4 +25,7 @@ urlpatterns = [
     path("tenants/<slug:slug>/previews", Previews.as_view()),
     path("tenants/<slug:slug>/previews/<uuid:preview_id>", OnePreview.as_view()),
     path("tenants/<slug:slug>/previews/<uuid:preview_id>/promote", Promote.as_view()),
+    path("tenants/<slug:slug>/airflow", Airflow.as_view()),
+    path("tenants/<slug:slug>/upgrade-previews", UpgradePreviews.as_view()),
+    path("tenants/<slug:slug>/upgrade-previews/<uuid:bundle_id>", UpgradePreview.as_view()),
 ]

@@ -17,6 +17,7 @@ LOCKS = (
     ("requirements/controlplane.in", "requirements/controlplane.lock", ()),
     ("requirements/dev.in", "requirements/dev.lock", ("requirements/controlplane.lock",)),
     ("runtime/locks/airflow-3.3.2.in", "runtime/locks/airflow-3.3.2.lock", ()),
+    ("runtime/locks/airflow-3.3.1.in", "runtime/locks/airflow-3.3.1.lock", ()),
 )
 # Packages that have no wheels, alone: an agent builds exactly these (runtime/aerodrome_runtime/agent/build.py).
 SOURCES = ("runtime/locks/sources.in", "runtime/locks/sources.lock")

@@ -13,6 +13,7 @@ READS = frozenset({"datetime.now", "datetime.datetime.now", "datetime.utcnow", "
 MAY = (
     "platform/controlplane/foundation/clock.py",
     "platform/controlplane/alerts/loop.py",
+    "platform/controlplane/maintenance/errands.py",
     "platform/controlplane/maintenance/loop.py",
     "platform/controlplane/maintenance/mails.py",
     "platform/controlplane/maintenance/periodic/",

@@ -20,20 +20,14 @@ from controlplane.maintenance.periodic.worker import run_worker
 
 
 class Command(BaseCommand):
-    help = (
-        "Run periodic jobs. Several may run: one of them asks, by a lease, and each job runs once at a time."
-    )
+    help = "Run periodic jobs. Several may run: one asks, by a lease, and each job runs once at a time."
 
     def handle(self, *args: Any, **options: Any) -> None:
         configure_logging()
         register_jobs()
         app = application()
-        services: list[Any] = [
-            beat_service(app),
-            delivery_service(),
-            watchdog(),
-            Errands(handlers=ERRANDS).service(),
-        ]
+        errands = Errands(handlers=ERRANDS).service()
+        services: list[Any] = [beat_service(app), delivery_service(), watchdog(), errands]
         threads = [threading.Thread(target=service.run, daemon=True) for service in services]
         for thread in threads:
             thread.start()

@@ -23,6 +23,7 @@ from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload
 from controlplane.ledger.transitions import add_items
 from tenants.audit.record import record_change
+from tenants.models.tenant import Tenant
 from tenants.scope import current_tenant
 
 MOST_LOG = 256 * 1024
@@ -32,13 +33,28 @@ class RuntimeUnknown(LookupError):
     """The tenant has no such runtime."""
 
 
-def ensure_runtime(*, requirements: bytes, now: datetime, using: str = "default") -> Runtime:
+def offered_airflows() -> tuple[str, ...]:
+    """The Airflow versions that tenants may choose, side by side; the first one is what new tenants get."""
+    first: str = settings.RUNTIME_AIRFLOW
+    return (first, *(each for each in settings.RUNTIME_AIRFLOWS if each != first))
+
+
+def chosen_airflow(*, using: str = "default") -> str:
+    """What the tenant in scope runs on: its choice while that is offered, else the platform's first."""
+    held = Tenant.objects.using(using).values_list("settings", flat=True).get(id=_tenant(using))
+    wanted = held.get("airflow")
+    return wanted if wanted in offered_airflows() else str(settings.RUNTIME_AIRFLOW)
+
+
+def ensure_runtime(
+    *, requirements: bytes, now: datetime, airflow: str | None = None, using: str = "default"
+) -> Runtime:
     """The runtime for this `requirements.txt` (empty: the base runtime); a new or failed one is queued.
 
-    Raises `BundleRefused` when the file cannot be read as requirements.
+    `airflow`: by default the tenant's choice. Raises `BundleRefused` when the file cannot be read as requirements.
     """
     text = normalise_requirements(requirements)
-    airflow, python = settings.RUNTIME_AIRFLOW, settings.RUNTIME_PYTHON
+    airflow, python = airflow or chosen_airflow(using=using), settings.RUNTIME_PYTHON
     runtime, is_new = Runtime.objects.using(using).get_or_create(
         digest=runtime_digest(airflow=airflow, python=python, requirements=text),
         tenant_id=_tenant(using),

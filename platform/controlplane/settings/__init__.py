@@ -33,6 +33,8 @@ XCOM_MAX_BYTES = env.integer("AERODROME_XCOM_MAX_BYTES", 32 * 1024 * 1024, least
 XCOM_OVER_INLINE = env.choice("AERODROME_XCOM_OVER_INLINE", "spill", ("spill", "refuse"))
 """What becomes of one between the two."""
 RUNTIME_AIRFLOW = env.text("AERODROME_RUNTIME_AIRFLOW", "3.3.2")
+RUNTIME_AIRFLOWS = tuple(env.text("AERODROME_RUNTIME_AIRFLOWS", "").replace(",", " ").split())
+"""Further Airflow versions that tenants may choose; each needs a lock in `runtime/locks`."""
 RUNTIME_PYTHON = env.text("AERODROME_RUNTIME_PYTHON", "3.11")
 AUDIT_CHECKPOINTS = env.text("AERODROME_AUDIT_CHECKPOINTS", str(DATA_DIR / "audit-checkpoints"))
 """A folder for signed checkpoints of the audit chains: on another volume than the database's."""

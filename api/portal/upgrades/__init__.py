@@ -1,0 +1,1 @@
+"""Airflow versions side by side: which are offered, what an upgrade would change."""
