@@ -19,7 +19,8 @@ from django.db import transaction
 
 from domain.ids import uuid7
 from tenants.audit.record import record_platform_change
-from tenants.factors import totp, webauthn
+from tenants.factors import totp
+from tenants.factors.refusals import KeyRefused
 from tenants.factors.seal import seal, unseal
 from tenants.models.sign_in_factor import SignInFactor
 from tenants.models.user import User
@@ -91,14 +92,15 @@ def confirm_totp(*, user: User, factor_id: UUID, code: str, name: str, now: date
 def begin_key(*, user: User) -> tuple[str, dict[str, Any]]:
     """(challenge, options for the browser). Raises TooManyFactors."""
     _check_room(user)
-    return webauthn.begin_registration(user, list(_keys(user.id).values()))
+    begun: tuple[str, dict[str, Any]] = _webauthn().begin_registration(user, list(_keys(user.id).values()))
+    return begun
 
 
 def confirm_key(*, user: User, challenge: str, answer: dict[str, Any], name: str, now: datetime) -> Confirmed:
     """Raises FactorRefused."""
     try:
-        key = webauthn.end_registration(user, challenge, answer)
-    except webauthn.KeyRefused as error:
+        key = _webauthn().end_registration(user, challenge, answer)
+    except KeyRefused as error:
         raise FactorRefused(str(error)) from error
     row = _new(user, "webauthn", name or "Security key", now)
     row.sealed, row.confirmed_at = seal(key, row=_row(row.id)), now
@@ -110,7 +112,7 @@ def confirm_key(*, user: User, challenge: str, answer: dict[str, Any], name: str
 def ask_key(*, user: User) -> tuple[str, dict[str, Any]] | None:
     """(challenge, options for the browser), for a person who has keys."""
     keys = _keys(user.id)
-    return webauthn.begin_authentication(user, list(keys.values())) if keys else None
+    return _webauthn().begin_authentication(user, list(keys.values())) if keys else None
 
 
 def use_code(*, user: User, code: str, now: datetime) -> str:
@@ -131,8 +133,8 @@ def use_code(*, user: User, code: str, now: datetime) -> str:
 def use_key(*, user: User, challenge: str, answer: dict[str, Any], now: datetime) -> str:
     """Raises FactorRefused."""
     try:
-        name, counter = webauthn.end_authentication(user, challenge, _keys(user.id), answer)
-    except webauthn.KeyRefused as error:
+        name, counter = _webauthn().end_authentication(user, challenge, _keys(user.id), answer)
+    except KeyRefused as error:
         raise FactorRefused(str(error)) from error
     rows = SignInFactor.objects.using("auth").filter(id=UUID(name))
     if counter:  # a counter that does not rise is a copied key (Web Authentication, 6.1.1); 0: it keeps none
@@ -164,6 +166,13 @@ def remove_factor(*, user: User, factor_id: UUID) -> None:
         if not kinds_of(user_id=user.id):
             SignInFactor.objects.using("auth").filter(user_id=user.id, kind="recovery").delete()
         record_platform_change(action="factor.removed", target=f"user:{user.id}")
+
+
+def _webauthn() -> Any:
+    """Loaded when somebody has a key: most processes never see one."""
+    from tenants.factors import webauthn
+
+    return webauthn
 
 
 def _new(user: User, kind: str, name: str, now: datetime) -> SignInFactor:

@@ -23,13 +23,10 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
+from tenants.factors.refusals import KeyRefused
 from tenants.models.user import User
 
 CHALLENGE_SECONDS = 300
-
-
-class KeyRefused(Exception):
-    """The answer does not fit the challenge, the key, the site or the person."""
 
 
 def begin_registration(user: User, known: list[str]) -> tuple[str, dict[str, Any]]:
