@@ -17,7 +17,7 @@ from api.execution.gate import Call, Later
 from controlplane.secrets import chain
 from controlplane.secrets.declared import NotDeclared, require_declared
 from controlplane.secrets.source import Kind, SourceFailed
-from tenants.audit import record_change
+from tenants.audit.record import record_change
 from tenants.scope import tenant_scope
 
 DEPLOYMENT = "deployment"

@@ -17,7 +17,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.secrets import chain
 from controlplane.secrets.chain_settings import ChainInvalid
 from controlplane.secrets.source import SourceFailed
-from tenants.audit import record_change
+from tenants.audit.record import record_change
 from tenants.scope import tenant_scope
 
 _INVALID = Problem(422, "secret-chain-invalid", "These secret stores cannot be set")

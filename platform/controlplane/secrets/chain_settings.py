@@ -13,12 +13,29 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 MOST_STORES = 8
 
+
+def _no_way_out(value: str) -> str:
+    if any(step in (".", "..") for step in value.split("/")):
+        raise ValueError("must not have the steps `.` or `..`")
+    return value
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-Path = Annotated[str, Field(max_length=200, pattern=r"^[\w.@ -]+(/[\w.@ -]+)*$|^$")]
+Path = Annotated[
+    str, Field(max_length=200, pattern=r"^[\w.@ -]+(/[\w.@ -]+)*$|^$"), AfterValidator(_no_way_out)
+]
 
 
 class ChainInvalid(ValueError):
