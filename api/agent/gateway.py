@@ -20,6 +20,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connections
 
 from api.agent import triggers, work
+from api.agent.refused import Refusals, record_refused
 from controlplane.bundles.artefact import open_artefact
 from controlplane.executors.agents import AgentGone, WireVersionUnsupported
 from controlplane.executors.local import CHANNEL
@@ -64,6 +65,7 @@ class Gateway:
         self._dry: dict[tuple[str, int, str], int] = {}
         """How much had been heard when an agent's claim of this sort left nothing behind."""
         self._listener: threading.Thread | None = None
+        self._refusals = Refusals()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -75,6 +77,8 @@ class Gateway:
             return
         given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         if not hmac.compare_digest(given, self._authorization):
+            if self._refusals.has_room():
+                await self._on_thread(record_refused, scope)
             await _problem(send, 401, "agent-token", "The agent token is missing or wrong.")
             return
         try:

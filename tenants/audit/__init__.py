@@ -3,7 +3,5 @@
 Everybody else writes `from tenants.audit.record import record_change`. The walk: a door (or a command) says who
 acts (`context.py`), a service says what changed (`record.py`, redacted by `redaction.py`), the end of the
 transaction puts it on the chain (`append.py`), checkpoints of the chain are signed and kept elsewhere
-(`checkpoints.py`), and `verify.py` names the first row that is not as it was. Decision: docs/adr/0026.
+(`sign_chain.py`, `checkpoint.py`), and `verify.py` names the first row that is not as it was. Decision: docs/adr/0026.
 """
-
-from tenants.audit.record import record_change  # noqa: F401

@@ -36,14 +36,14 @@ WITH mark AS (
 INSERT INTO audit_row (tenant_id, {_COLUMNS}, seq, prev, digest, hash)
 SELECT %(chain_id)s, {_VALUES}, {_LINK}
 FROM (SELECT) AS one LEFT JOIN LATERAL (
-  SELECT seq, hash FROM audit_row WHERE tenant_id = %(chain_id)s ORDER BY seq DESC LIMIT 1
+  SELECT seq, hash FROM audit_row WHERE tenant_id = %(chain_id)s AND seq > 0 ORDER BY seq DESC LIMIT 1
 ) AS last ON true
 """  # noqa: S608  the columns are a constant
 _PLATFORM: Final = f"""
 INSERT INTO platform_audit_row (organisation_id, {_COLUMNS}, seq, prev, digest, hash)
 SELECT %(organisation_id)s, {_VALUES}, {_LINK}
 FROM (SELECT) AS one LEFT JOIN LATERAL (
-  SELECT seq, hash FROM platform_audit_row ORDER BY seq DESC LIMIT 1
+  SELECT seq, hash FROM platform_audit_row WHERE seq > 0 ORDER BY seq DESC LIMIT 1
 ) AS last ON true
 """  # noqa: S608
 
@@ -64,7 +64,10 @@ class Entry:
 
 
 def append(entries: list[Entry], *, using: str) -> None:
-    """Inside a transaction of `using` that may see the chain: two statements for one row."""
+    """Inside a transaction of `using` that may see the chain: two statements for one row.
+
+    `seq > 0` names the index to the planner: without statistics it reads a whole tenant's rows by another one.
+    """
     if not entries:
         return
     with connections[using].cursor() as cursor:

@@ -24,10 +24,12 @@ FIELDS: Final = (
 )  # fmt: skip
 """Columns under the digest, beside the chain's id and, on the platform's chain, the organisation."""
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical(content: Mapping[str, Any]) -> str:
     """The one JSON text of `content`."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(content)
 
 
 def digest_of(content: Mapping[str, Any], *, chain: UUID) -> bytes:

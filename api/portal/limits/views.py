@@ -24,7 +24,7 @@ from controlplane.ledger.models.usage_month import UsageMonth
 from controlplane.ledger.transitions import add_items
 from controlplane.runs.quota import look_again
 from domain.states import ACTIVE_TASK
-from tenants.audit import record_change
+from tenants.audit.record import record_change
 from tenants.limits.change import set_own_limits
 from tenants.limits.published import BY_NAME, LimitInvalid
 from tenants.limits.read import Quota, read_quota

@@ -31,7 +31,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.budget import Budget
 from controlplane.ledger.models.budget_burn import BudgetBurn
 from controlplane.maintenance.usage_read import EXPORTED, export_rows, usage
-from tenants.audit import record_change
+from tenants.audit.record import record_change
 from tenants.limits.read import read_quota
 from tenants.scope import tenant_scope
 
@@ -71,7 +71,9 @@ class Usage(PortalView):
 
 
 class UsageRows(PortalView):
-    @extend_schema(parameters=[ExportQuery], responses={(200, "text/csv"): str})
+    @extend_schema(
+        parameters=[ExportQuery], responses={(200, "text/csv"): str, (200, "application/x-ndjson"): str}
+    )
     def get(self, request: Request, slug: str) -> HttpResponse:
         """The rows that usage is made of, as CSV or a JSON object a line; `X-Next-After` names the next page."""
         access = self.access(request, slug, "tenant.read")
