@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from api.v2.connections.merge import merge_masked
 from api.v2.listing import page, patterns
 from api.v2.operation import Call, Reply, operation
+from api.v2.outside_secrets import from_outside
 from api.v2.refusals import Refusal, not_found
 from api.v2.team_names import NoTeam
 from controlplane.ledger.models.connection import Connection
@@ -69,8 +70,13 @@ def get_connections(call: Call) -> Any:
 
 @operation("connections.read")
 def get_connection(call: Call, connection_id: str) -> Any:
-    """One connection."""
-    return _response(_read(connection_id))
+    """One connection; of one that only a secret store has, what is no secret."""
+    try:
+        return _response(_read(connection_id))
+    except Refusal as absent:
+        return from_outside(
+            call, kind="connection", name=connection_id, absent=absent, shape=_response_of_store
+        )
 
 
 @operation(
@@ -158,6 +164,21 @@ def _read(connection_id: str) -> Connection:
     if row is None:
         raise _unknown(connection_id)
     return row
+
+
+def _response_of_store(found: dict[str, Any], store: str) -> dict[str, Any]:
+    return {
+        "connection_id": found["conn_id"],
+        "conn_type": found["conn_type"],
+        "description": f"In the secret store {store}",
+        "host": found["host"],
+        "login": found["login"],
+        "schema": found["schema"],
+        "port": found["port"],
+        "password": None if found["password"] is None else MASK,
+        "extra": redact_text(found["extra"]),
+        "team_name": None,
+    }
 
 
 def _response(row: Connection) -> dict[str, Any]:

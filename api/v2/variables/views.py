@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.v2.listing import page, patterns
 from api.v2.operation import Call, Reply, operation
+from api.v2.outside_secrets import from_outside
 from api.v2.refusals import Refusal, not_found
 from api.v2.team_names import NoTeam
 from controlplane.ledger.models.variable import Variable
 from controlplane.secrets import variables
-from controlplane.secrets.masking import redact_text
+from controlplane.secrets.masking import MASK, redact_text
 
 # Values are sealed: ordering by them, or by a flag that is always true, means the order they were made in.
 ORDERS = {
@@ -49,8 +50,23 @@ def get_variables(call: Call) -> Any:
 
 @operation("variables.read")
 def get_variable(call: Call, variable_key: str) -> Any:
-    """One variable."""
-    return _response(_read(variable_key))
+    """One variable; of one that only a secret store has, that it is there."""
+    try:
+        return _response(_read(variable_key))
+    except Refusal as absent:
+        return from_outside(
+            call,
+            kind="variable",
+            name=variable_key,
+            absent=absent,
+            shape=lambda _, store: {
+                "key": variable_key,
+                "value": MASK,
+                "description": f"In the secret store {store}",
+                "is_encrypted": True,
+                "team_name": None,
+            },
+        )
 
 
 @operation("variables.edit", event="post_variable", records=("key", "description"))
