@@ -148,11 +148,6 @@ def has_credentials(chain: Chain) -> set[str]:
     return set(_credentials(chain))
 
 
-def forget_answers(*, tenant_id: UUID, asker: Asker, kind: Kind, name: str) -> None:
-    """The attempt wrote this name itself: it asks anew."""
-    _kept().drop((tenant_id, asker, kind, name))
-
-
 def _asked(plan: Plan, store_name: str, source: SecretSource, asker: Asker | None) -> Any:
     key = (plan.tenant_id, asker, plan.kind, plan.name)
     mark = (store_name, plan.version)
@@ -191,10 +186,6 @@ class _Kept:
             self._held.move_to_end(key)
             while len(self._held) > MOST_KEPT:
                 self._held.popitem(last=False)
-
-    def drop(self, key: Any) -> None:
-        with self._lock:
-            self._held.pop(key, None)
 
 
 @cache
