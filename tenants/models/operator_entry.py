@@ -11,7 +11,9 @@ from tenants.rls import TenantTable
 class OperatorEntry(TenantModel):
     """Good until `expires_at` or `left_at`, whichever comes first. Rows are never deleted while the tenant is."""
 
-    user = models.ForeignKey("tenants.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    user = models.ForeignKey(
+        "tenants.User", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     operator = models.CharField(max_length=150)
     """The operator's user name at that time."""
     role = models.CharField(max_length=20)

@@ -22,7 +22,9 @@ class Token(TenantModel):
     scopes = models.JSONField(null=True)
     """A list of permissions: it may do these at most. NULL: all that its role and its account may."""
     service_account = tenant_link("tenants.ServiceAccount", null=True)
-    user = models.ForeignKey("tenants.User", on_delete=models.CASCADE, null=True, related_name="+")
+    user = models.ForeignKey(
+        "tenants.User", on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
     replaced_by = models.UUIDField(null=True)
     """The token that a rotation made in its place; this one is good until its own `expires_at`."""
     last_used_at = models.DateTimeField(null=True)
