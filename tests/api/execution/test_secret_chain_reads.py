@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections as links
 from django.test import override_settings
 
 from controlplane.foundation.clock import utc_now
@@ -123,6 +124,22 @@ def test_away_within_the_bound(tenant: Tenant, bao: Bao, how: str, monkeypatch: 
     assert answer.status == 503
     expected = {"down": "secret-store-unreachable", "paused": "secret-store-slow"}[how]
     assert answer["detail"]["reason"] == expected
+
+
+def test_no_transaction_waits_for_a_store(tenant: Tenant, bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    class Watching(BoundedAsking):
+        def ask(self, *arguments: Any, **keywords: Any) -> Any:
+            seen.append(links["default"].in_atomic_block)
+            return super().ask(*arguments, **keywords)
+
+    watching = Watching()
+    monkeypatch.setattr(chain, "_asking", lambda: watching)
+    configure(tenant, vault(bao, "alpha"), LEDGER)
+    bao.put("alpha", "variables/k", value="v")
+    assert running_try(tenant).door().get("variables/k")["value"] == "v"
+    assert seen == [False]
 
 
 def test_only_what_is_declared(tenant: Tenant, bao: Bao) -> None:

@@ -42,8 +42,8 @@ FILE = """
 """
 
 
-def test_named_secrets(runtime: AirflowRuntime, bundle: Path) -> None:
-    told = runtime.parse_text(bundle=bundle, text=FILE)
+def test_named_secrets(runtime: AirflowRuntime, tmp_path: Path) -> None:
+    told = runtime.parse_text(bundle=tmp_path, text=FILE)
     assert told.failures == []
     found = {task.task_id: task.secrets for task in told.dags[0].tasks}
     assert found == {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -74,6 +75,15 @@ def aws() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    for service in ("secretsmanager", "ssm"):  # it loads a service at its first question, which takes seconds
+        client = boto3.client(
+            service,
+            endpoint_url=f"http://{host}:{port}",
+            region_name="eu-central-1",
+            aws_access_key_id="k",
+            aws_secret_access_key="k",
+        )
+        client.list_secrets() if service == "secretsmanager" else client.describe_parameters()
     yield f"http://{host}:{port}"
     server.stop()
 
