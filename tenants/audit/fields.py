@@ -121,6 +121,7 @@ PLAIN: Final = _declared(
     pool: name description
     pool_start: pool
     preview: branch slug state created_by
+    retention: pruned
     role: name description permissions created_by
     runtime: digest airflow python requirements state message log
     serial: name
