@@ -10,6 +10,8 @@ from aerodrome_runtime.agent.sdk.client import ApiRefused
 
 STORE_REASONS = ("secret-store-", "secret-malformed")
 """How the Execution API's reasons begin that tell of a tenant's secret store."""
+NOT_DECLARED = "not_declared"
+"""The DAG does not declare the name, and its tenant lets tasks read declared names only."""
 
 if TYPE_CHECKING:
     from aerodrome_runtime.agent.sdk.table import Asking
@@ -68,9 +70,9 @@ def _refused(asking: Asking, error: ApiRefused, *, not_found: str, what: dict[st
     reason is a line of the task's log."""
     if error.status == 404:
         return not_there(not_found, what)
-    reason = error.reason
-    if error.status in (401, 403) or reason.startswith(STORE_REASONS):
-        if isinstance(error.detail, dict) and reason:
-            asking.tell(str(error.detail.get("message") or reason))
-        return not_there("PERMISSION_DENIED", {**what, "status_code": error.status, "reason": reason})
+    is_ours = error.reason == NOT_DECLARED or error.reason.startswith(STORE_REASONS)
+    if is_ours:
+        asking.tell(str(error.detail.get("message") or error.reason))
+    if is_ours or error.status in (401, 403):
+        return not_there("PERMISSION_DENIED", {**what, "status_code": error.status})
     raise error
