@@ -17,6 +17,7 @@ COMMANDS = (
     "validate",
     "dags",
     "doctor",
+    "verify-audit",
     "test",
     "bench",
     "prepare-database",

@@ -113,7 +113,7 @@ PLAIN: Final = _declared(
     organisation: name
     organisation_member: role
     periodic_job: name lease_owner outcome message
-    person_identity: subject external_id groups
+    person_identity: subject external_id groups user_name
     plan: name title limits prices currency changed_by
     platform_audit_checkpoint: hash
     platform_audit_row: action target outcome actor_kind actor actor_id address request_id method
@@ -122,6 +122,7 @@ PLAIN: Final = _declared(
     pool_start: pool
     preview: branch slug state created_by
     retention: pruned
+    provisioned_group: name external_id
     role: name description permissions created_by
     runtime: digest airflow python requirements state message log
     serial: name

@@ -56,6 +56,11 @@ def test_status_of_nothing_is_stopped(tmp_path: Path) -> None:
     assert _run("down", AERODROME_DATA=str(tmp_path)).stdout.startswith("No stack runs")
 
 
+def test_verifying_the_audit_of_nothing_says_that_nothing_runs(tmp_path: Path) -> None:
+    answer = _run("verify-audit", AERODROME_DATA=str(tmp_path))
+    assert answer.returncode == 3 and "aerodrome up" in answer.stderr
+
+
 def test_version_names_what_is_inside() -> None:
     words = _run("version").stdout
     assert all(name in words for name in ("aerodrome ", "python ", "postgres ", "airflow "))
