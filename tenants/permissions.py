@@ -70,8 +70,11 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 """Role -> its permissions. The keys are `tenants.models.membership.ROLES`."""
 
 
-LASTING: Final = frozenset({"tokens.own", "accounts.edit", "members.edit", "roles.edit", "grants.edit"})
-"""What gives access that stays. A platform operator in a tenant holds none of it: their time there ends."""
+LASTING: Final = frozenset(
+    {"tokens.own", "accounts.edit", "members.edit", "roles.edit", "grants.edit"}  # access
+    | {"remotes.edit", "secrets.edit", "alerts.edit", "audit.export"}  # code, secrets and content, in or out
+)
+"""What gives something that stays. A platform operator in a tenant holds none of it: their time there ends."""
 
 _DAGS: Final = {
     "read": frozenset({"dags.read", "runs.read", "logs.read"}),

@@ -15,7 +15,7 @@ import pytest
 from launcher import pids
 from launcher.embedded import binaries, postgres
 from launcher.embedded.accounts import choose_account
-from launcher.embedded.roles import ROLES, RoleTooStrong, prepare_database
+from launcher.embedded.roles import GRANTED_ROLE, ROLES, RoleTooStrong, prepare_database
 from launcher.testing import EmbeddedServices, ServiceDidNotStart, embedded_services, running_server
 from tests.launcher.as_account import needs_root, run_as
 
@@ -48,7 +48,22 @@ def test_no_role_could_see_every_tenant(services: EmbeddedServices) -> None:
         "SELECT rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolinherit, rolreplication "
         "FROM pg_roles WHERE rolname LIKE 'aerodrome_%' ORDER BY rolname",
     )
-    assert rows == [(name, False, False, False, False, False, False) for name in sorted(ROLES.values())]
+    assert rows == [
+        (name, False, False, False, False, False, False) for name in sorted([*ROLES.values(), GRANTED_ROLE])
+    ]
+
+
+def test_nobody_signs_in_as_the_role_for_parts_and_the_application_alone_becomes_it(
+    services: EmbeddedServices,
+) -> None:
+    [(can_sign_in,)] = _ask(
+        services.urls.app, f"SELECT rolcanlogin FROM pg_roles WHERE rolname = '{GRANTED_ROLE}'"
+    )
+    assert can_sign_in is False
+    _ask(services.urls.app, f"SET ROLE {GRANTED_ROLE}")
+    for url in (services.urls.sched, services.urls.auth, services.urls.owner):
+        with pytest.raises(psycopg2.Error, match="permission denied"):
+            _ask(url, f"SET ROLE {GRANTED_ROLE}")
 
 
 def test_only_the_owner_owns_and_makes_things(services: EmbeddedServices) -> None:
@@ -105,16 +120,17 @@ def test_one_more_database_has_the_same_rules(services: EmbeddedServices) -> Non
         _ask(urls.app, "SELECT * FROM public.t")
 
 
-def test_a_role_that_passes_row_level_security_is_refused(services: EmbeddedServices) -> None:
+@pytest.mark.parametrize("role", ["aerodrome_app", GRANTED_ROLE])
+def test_a_role_that_passes_row_level_security_is_refused(services: EmbeddedServices, role: str) -> None:
     admin = services.cluster.connect_arguments()
     with closing(psycopg2.connect(**admin)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        cursor.execute("ALTER ROLE aerodrome_app BYPASSRLS")
+        cursor.execute(f"ALTER ROLE {role} BYPASSRLS")
         try:
-            with pytest.raises(RoleTooStrong, match="aerodrome_app"):
+            with pytest.raises(RoleTooStrong, match=role):
                 prepare_database(admin=admin, passwords=services.passwords)
         finally:
-            cursor.execute("ALTER ROLE aerodrome_app NOBYPASSRLS")
+            cursor.execute(f"ALTER ROLE {role} NOBYPASSRLS")
     prepare_database(admin=admin, passwords=services.passwords)
 
 

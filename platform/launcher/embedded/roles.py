@@ -120,26 +120,32 @@ def prepare_database(
 
 
 def _ensure_role(connection: Connection, *, role: str, password: str) -> None:
+    exists = _exists(connection, role)
+    with connection.cursor() as cursor:
+        # Hashed here: the server's log and pg_stat_activity never see the password.
+        secret = encrypt_password(password, role, connection, "scram-sha-256")
+        action = "ALTER ROLE {}" if exists else "CREATE ROLE {} " + _ATTRIBUTES
+        cursor.execute(sql.SQL(action + " PASSWORD %s").format(sql.Identifier(role)), [secret])
+
+
+def _exists(connection: Connection, role: str) -> bool:
+    """Whether the role is there already. Raises RoleTooStrong."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", [role])
         found = cursor.fetchone()
-        if found is not None and any(found):
-            raise RoleTooStrong(
-                f"the role {role} exists and is a superuser or has BYPASSRLS, so it could see every tenant: "
-                f"run `ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS`, then start again"
-            )
-        # Hashed here: the server's log and pg_stat_activity never see the password.
-        secret = encrypt_password(password, role, connection, "scram-sha-256")
-        action = "CREATE ROLE {} " + _ATTRIBUTES if found is None else "ALTER ROLE {}"
-        cursor.execute(sql.SQL(action + " PASSWORD %s").format(sql.Identifier(role)), [secret])
+    if found is not None and any(found):
+        raise RoleTooStrong(
+            f"the role {role} exists and is a superuser or has BYPASSRLS, so it could see every tenant: "
+            f"run `ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS`, then start again"
+        )
+    return found is not None
 
 
 def _ensure_granted_role(connection: Connection) -> None:
     """The role for a part of a tenant, which the application's role may become (`SET ROLE`)."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [GRANTED_ROLE])
         granted, app = sql.Identifier(GRANTED_ROLE), sql.Identifier(ROLES["app"])
-        if cursor.fetchone() is None:
+        if not _exists(connection, GRANTED_ROLE):
             attributes = sql.SQL(_ATTRIBUTES.replace("LOGIN", "NOLOGIN", 1))
             cursor.execute(sql.SQL("CREATE ROLE {} {}").format(granted, attributes))
         # A role that inherited it would be under its policies in every statement.
