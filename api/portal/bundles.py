@@ -9,12 +9,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.views.decorators.http import require_http_methods
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
 
-from api.authentication import enter, identify
 from api.json_answers import json_answer
-from api.problems import PermissionMissing, PortalNotFound, Problem, problem
+from api.portal.bundle_shapes import BundleFilesShape, BundleShape, BundlesShape
+from api.portal.view import PortalView
+from api.problems import PortalNotFound, Problem, problem
 from api.request_body import body_reader
 from controlplane.bundles.archive import read_archive
 from controlplane.bundles.limits import configured_limits
@@ -22,6 +25,7 @@ from controlplane.bundles.publish import publish
 from controlplane.bundles.refusal import BundleRefused, size_text
 from controlplane.bundles.spool import BodyTooLarge, spool_body
 from controlplane.bundles.status import watch
+from controlplane.bundles.tenant_limits import limits_for
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
 from tenants.access import Access
@@ -36,26 +40,41 @@ _OWN = ["id", "digest", "source", "commit_sha", "branch", "message", "pushed_by"
 _FIELDS = [*_OWN, "state", "summary", "created_at", "parsed_at", "runtime__digest", "runtime__state"]
 
 
-@require_http_methods(["GET", "POST"])
-def bundles(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """GET: the newest versions. POST: publish an archive, sent as the body or as a file of a form."""
-    access = _access(request, slug, "bundles.push" if request.method == "POST" else "bundles.read")
-    if request.method == "POST":
-        return _upload(request, access)
-    with tenant_scope(access.tenant_id):
-        rows = list(BundleVersion.objects.order_by("-id").values(*_FIELDS)[:_PAGE])
-    return json_answer({"bundles": [_shown(row) for row in rows]})
+class Bundles(PortalView):
+    takes_keys = False
+    """An upload is the same by its digest, and it waits for what others do after its transaction."""
+
+    @extend_schema(responses={200: BundlesShape})
+    def get(self, request: Request, slug: str) -> HttpResponse:
+        """The newest versions."""
+        access = self.access(request, slug, "bundles.read")
+        with tenant_scope(access.tenant_id):
+            rows = list(BundleVersion.objects.order_by("-id").values(*_FIELDS)[:_PAGE])
+        return json_answer({"bundles": [_shown(row) for row in rows]})
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("message", str, description="What it is about, for people"),
+            OpenApiParameter("wait", float, description="Seconds to wait for it to be parsed, at most 60"),
+        ],
+        request={"application/octet-stream": OpenApiTypes.BINARY, "multipart/form-data": OpenApiTypes.OBJECT},
+        responses={200: BundleShape, 201: BundleShape},
+    )
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        """Publish an archive, sent as the body or as a file of a form. One that is there already answers 200."""
+        return _upload(request._request, self.access(request, slug, "bundles.push"))
 
 
-@require_http_methods(["GET"])
-def bundle(request: HttpRequest, slug: str, bundle_id: UUID) -> HttpResponseBase:
-    """One version, with the digest of each of its files."""
-    access = _access(request, slug, "bundles.read")
-    with tenant_scope(access.tenant_id):
-        row = BundleVersion.objects.filter(id=bundle_id).values(*_FIELDS, "files").first()
-    if row is None:
-        raise PortalNotFound(f"this tenant has no bundle version {bundle_id}")
-    return json_answer(_shown(row))
+class OneBundle(PortalView):
+    @extend_schema(responses={200: BundleFilesShape})
+    def get(self, request: Request, slug: str, bundle_id: UUID) -> HttpResponse:
+        """One version, with the digest of each of its files."""
+        access = self.access(request, slug, "bundles.read")
+        with tenant_scope(access.tenant_id):
+            row = BundleVersion.objects.filter(id=bundle_id).values(*_FIELDS, "files").first()
+        if row is None:
+            raise PortalNotFound(f"this tenant has no bundle version {bundle_id}")
+        return json_answer(_shown(row))
 
 
 def _upload(request: HttpRequest, access: Access) -> HttpResponse:
@@ -66,7 +85,7 @@ def _upload(request: HttpRequest, access: Access) -> HttpResponse:
                 return problem(
                     NO_FILE, detail="Send a .zip, .tar or .tar.gz as the body, or as a file of a form."
                 )
-            files = read_archive(stream=stream, limits=configured_limits())
+            files = read_archive(stream=stream, limits=limits_for(tenant_id=access.tenant_id))
         with tenant_scope(access.tenant_id):
             version = publish(
                 files=files,
@@ -101,15 +120,6 @@ def _archive(request: HttpRequest) -> Iterator[IO[bytes] | None]:
     spool, size = spool_body(read=body_reader(request), most=most)
     with spool:
         yield spool if size else None
-
-
-def _access(request: HttpRequest, slug: str, permission: str) -> Access:
-    access = enter(identify(request, now=utc_now()), slug=slug)
-    if access is None:
-        raise PortalNotFound(f"there is no tenant '{slug}' that you are a member of")
-    if not access.may(permission):
-        raise PermissionMissing(f"the role {access.role} does not hold {permission}")
-    return access
 
 
 def _wait(request: HttpRequest) -> float:

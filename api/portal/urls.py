@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("api.portal.people.urls")),
     path("organisations", include("api.portal.organisations.urls")),
     path("", include("api.portal.sso.urls")),
+    path("", include("api.portal.scim.urls")),
     path("tenants/<slug:slug>", OneTenant.as_view()),
     path("tenants/<slug:slug>/deletion", Deletion.as_view()),
     path("", include("api.portal.access.urls")),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, ProgrammingError
+from django.db import DataError, IntegrityError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from pydantic import BaseModel, ValidationError
 
@@ -23,7 +23,7 @@ from api.authentication import NotAuthenticated, enter, identify
 from api.json_answers import json_answer
 from api.rate import TooManyRequests, count_request
 from api.v2.query import Query
-from api.v2.refusals import Refusal, already_there, invalid, not_found, wrong
+from api.v2.refusals import Refusal, already_there, invalid, not_found, unstorable, wrong
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.record_event import record_event
 from tenants.access import Access
@@ -103,6 +103,8 @@ def operation(
                 return refusal.answer()
             except IntegrityError as error:
                 return already_there(error).answer()
+            except DataError as error:
+                return unstorable(error).answer()
             return _answer(found)
 
         answer.permission = permission  # type: ignore[attr-defined]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from django.http import QueryDict
-from pydantic import NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, NonNegativeInt, TypeAdapter, ValidationError
 
 from api.v2.refusals import Refusal, invalid
 
@@ -114,5 +114,16 @@ class Query:
 
 
 def aware(instant: datetime) -> datetime:
-    """In UTC when it says no time zone."""
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    """In UTC, which it is in already when it says no time zone: Postgres does not know offsets of 16 hours. What is
+    beyond the calendar in UTC is the calendar's end."""
+    if instant.tzinfo is None:
+        return instant.replace(tzinfo=UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        end = datetime.min if instant.year == 1 else datetime.max
+        return end.replace(tzinfo=UTC)
+
+
+Zoned = Annotated[AwareDatetime, AfterValidator(aware)]
+"""Of a body: an instant that must say its time zone."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
 from django.http import HttpResponse
 from pydantic import ValidationError
 
 from api.json_answers import json_answer
 
+log = logging.getLogger("aerodrome.api")
 _UNIQUE_VIOLATION = "23505"
 
 
@@ -53,3 +55,10 @@ def already_there(error: IntegrityError) -> Refusal:
     if getattr(error.__cause__, "pgcode", None) != _UNIQUE_VIOLATION:
         raise error
     return taken("Somebody else made the same thing at the same time")
+
+
+def unstorable(error: DataError) -> Refusal:
+    """A value that passed every check and that the database cannot hold: the caller's mistake, and a check of ours
+    that is missing."""
+    log.warning("a value that the database cannot hold was let through: %s", error)
+    return Refusal(400, "A value is out of the range that can be stored")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
+
+from api.v2.query import Zoned
 
 MOST_BYTES = 65535
 """Airflow's `[state_store] max_value_storage_bytes`, by default."""
@@ -40,4 +42,4 @@ class ValueBody(BaseModel):
 class ExpiringBody(ValueBody):
     """`default`: after `RETENTION_DAYS`; null: never."""
 
-    expires_at: AwareDatetime | Literal["default"] | None = "default"
+    expires_at: Zoned | Literal["default"] | None = "default"

@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime
-
 from api.v2.assets.shape import alias_response, asset_responses
 from api.v2.dag_runs.bodies import TriggerBody
 from api.v2.dag_runs.shape import run_responses
 from api.v2.dag_runs.views import read_run
 from api.v2.listing import page, patterns
 from api.v2.operation import Call, operation
-from api.v2.query import aware
+from api.v2.query import Zoned, aware
 from api.v2.refusals import Refusal, not_found
 from controlplane.ledger.models.asset import Asset
 from controlplane.ledger.models.asset_alias import AssetAlias
@@ -43,7 +41,7 @@ ALIAS_ORDERS = {"id": "serial", "name": "name", "group": "group"}
 class MaterializeBody(TriggerBody):
     """As for a manual run; the logical date may be left out."""
 
-    logical_date: AwareDatetime | None = None
+    logical_date: Zoned | None = None
 
 
 @operation("assets.read")

@@ -69,7 +69,9 @@ def is_own_address(target: str) -> bool:
 
 
 def _redirect(address: str) -> HttpResponse:
-    return HttpResponse(status=307, headers={"Location": address})
+    answer = HttpResponse(status=307, headers={"Location": address})
+    del answer["Content-Type"]  # there is no content
+    return answer
 
 
 def refuse_anonymous(request: HttpRequest, slug: str) -> HttpResponse:

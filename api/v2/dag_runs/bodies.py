@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+
+from api.v2.query import Zoned
 
 
 class TriggerBody(BaseModel):
@@ -14,9 +16,9 @@ class TriggerBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     dag_run_id: str | None = Field(None, max_length=250)
-    data_interval_start: AwareDatetime | None = None
-    data_interval_end: AwareDatetime | None = None
-    logical_date: AwareDatetime | None
+    data_interval_start: Zoned | None = None
+    data_interval_end: Zoned | None = None
+    logical_date: Zoned | None
     run_after: datetime | None = None
     conf: dict[str, Any] | None = Field(default_factory=dict)
     note: str | None = None
@@ -48,22 +50,22 @@ class RunsBatchBody(BaseModel):
     page_limit: NonNegativeInt = 100
     dag_ids: list[str] | None = None
     states: list[Literal["queued", "running", "success", "failed"] | None] | None = None
-    run_after_gte: AwareDatetime | None = None
-    run_after_gt: AwareDatetime | None = None
-    run_after_lte: AwareDatetime | None = None
-    run_after_lt: AwareDatetime | None = None
-    logical_date_gte: AwareDatetime | None = None
-    logical_date_gt: AwareDatetime | None = None
-    logical_date_lte: AwareDatetime | None = None
-    logical_date_lt: AwareDatetime | None = None
-    start_date_gte: AwareDatetime | None = None
-    start_date_gt: AwareDatetime | None = None
-    start_date_lte: AwareDatetime | None = None
-    start_date_lt: AwareDatetime | None = None
-    end_date_gte: AwareDatetime | None = None
-    end_date_gt: AwareDatetime | None = None
-    end_date_lte: AwareDatetime | None = None
-    end_date_lt: AwareDatetime | None = None
+    run_after_gte: Zoned | None = None
+    run_after_gt: Zoned | None = None
+    run_after_lte: Zoned | None = None
+    run_after_lt: Zoned | None = None
+    logical_date_gte: Zoned | None = None
+    logical_date_gt: Zoned | None = None
+    logical_date_lte: Zoned | None = None
+    logical_date_lt: Zoned | None = None
+    start_date_gte: Zoned | None = None
+    start_date_gt: Zoned | None = None
+    start_date_lte: Zoned | None = None
+    start_date_lt: Zoned | None = None
+    end_date_gte: Zoned | None = None
+    end_date_gt: Zoned | None = None
+    end_date_lte: Zoned | None = None
+    end_date_lt: Zoned | None = None
     duration_gte: float | None = None
     duration_gt: float | None = None
     duration_lte: float | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from api.v2.query import Zoned
 from domain.states import TaskState
 
 
@@ -16,22 +17,22 @@ class InstancesBatchBody(BaseModel):
     dag_run_ids: list[str] | None = None
     task_ids: list[str] | None = None
     state: list[TaskState | None] | None = None
-    run_after_gte: AwareDatetime | None = None
-    run_after_gt: AwareDatetime | None = None
-    run_after_lte: AwareDatetime | None = None
-    run_after_lt: AwareDatetime | None = None
-    logical_date_gte: AwareDatetime | None = None
-    logical_date_gt: AwareDatetime | None = None
-    logical_date_lte: AwareDatetime | None = None
-    logical_date_lt: AwareDatetime | None = None
-    start_date_gte: AwareDatetime | None = None
-    start_date_gt: AwareDatetime | None = None
-    start_date_lte: AwareDatetime | None = None
-    start_date_lt: AwareDatetime | None = None
-    end_date_gte: AwareDatetime | None = None
-    end_date_gt: AwareDatetime | None = None
-    end_date_lte: AwareDatetime | None = None
-    end_date_lt: AwareDatetime | None = None
+    run_after_gte: Zoned | None = None
+    run_after_gt: Zoned | None = None
+    run_after_lte: Zoned | None = None
+    run_after_lt: Zoned | None = None
+    logical_date_gte: Zoned | None = None
+    logical_date_gt: Zoned | None = None
+    logical_date_lte: Zoned | None = None
+    logical_date_lt: Zoned | None = None
+    start_date_gte: Zoned | None = None
+    start_date_gt: Zoned | None = None
+    start_date_lte: Zoned | None = None
+    start_date_lt: Zoned | None = None
+    end_date_gte: Zoned | None = None
+    end_date_gt: Zoned | None = None
+    end_date_lte: Zoned | None = None
+    end_date_lt: Zoned | None = None
     duration_gte: float | None = None
     duration_gt: float | None = None
     duration_lte: float | None = None

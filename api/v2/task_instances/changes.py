@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
+
+from api.v2.query import Zoned
 
 Note = Annotated[str, StringConstraints(max_length=1000)]
 MARKS = ["success", "failed", "skipped"]
@@ -16,8 +18,8 @@ class ClearBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     dry_run: bool = True
-    start_date: AwareDatetime | None = None
-    end_date: AwareDatetime | None = None
+    start_date: Zoned | None = None
+    end_date: Zoned | None = None
     only_failed: bool = True
     only_running: bool = False
     reset_dag_runs: bool = True

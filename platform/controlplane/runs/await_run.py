@@ -25,9 +25,10 @@ class TooManyWait(Exception):
 
 
 def looks(
-    look: Callable[[], tuple[T, bool]], *, interval_seconds: float, seconds: float = MOST_SECONDS
+    look: Callable[[], tuple[T, bool]], *, interval_seconds: float, seconds: float | None = None
 ) -> Iterator[T]:
-    """What `look` gives, again after each interval, until it says that this was the last or `seconds` are over.
+    """What `look` gives, again after each interval, until it says that this was the last or `seconds` (at most and
+    by default `MOST_SECONDS`) are over.
 
     Raises TooManyWait at once, before the first look, when that one is not the last and no place is left."""
     first, is_last = look()
@@ -35,7 +36,8 @@ def looks(
         return iter([first])
     if not _places.acquire(blocking=False):
         raise TooManyWait
-    return _rest(first, look, min(max(interval_seconds, LEAST_INTERVAL), MOST_INTERVAL), seconds)
+    interval = min(max(interval_seconds, LEAST_INTERVAL), MOST_INTERVAL)
+    return _rest(first, look, interval, MOST_SECONDS if seconds is None else seconds)
 
 
 def _rest(first: T, look: Callable[[], tuple[T, bool]], interval: float, seconds: float) -> Iterator[T]:
