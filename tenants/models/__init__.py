@@ -16,6 +16,7 @@ from tenants.models import (  # noqa: F401  Django's registry needs them loaded
     organisation_member,
     person_identity,
     plan,
+    provisioned_group,
     role,
     service_account,
     sign_in_factor,

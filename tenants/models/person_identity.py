@@ -15,6 +15,8 @@ class PersonIdentity(models.Model):
     provider = models.ForeignKey("tenants.IdentityProvider", on_delete=models.CASCADE, related_name="people")
     user = models.ForeignKey("tenants.User", on_delete=models.CASCADE, related_name="identities")
     subject = models.CharField(max_length=255)
+    user_name = models.CharField(max_length=255, blank=True)
+    """SCIM's `userName`; the account's own name may have had to differ."""
     external_id = models.CharField(max_length=255, blank=True)
     """What SCIM clients call it."""
     groups = models.JSONField(default=list)

@@ -47,13 +47,15 @@ def arrive(*, provider: IdentityProvider, arrival: Arrival, now: datetime) -> Us
         # One at a time per provider: two first sign-ins of one person make one account.
         IdentityProvider.objects.using("auth").select_for_update(no_key=True).get(id=provider.id)
         rows = PersonIdentity.objects.using("auth").filter(provider=provider, subject=arrival.subject)
-        known = rows.select_related("user").first() or _new(provider, arrival, now)
+        known = rows.select_related("user").first() or new_identity(provider, arrival, now)
         if not known.user.is_active:
             raise ArrivalRefused("this account is closed: ask an Owner of the organisation")
-        known.groups, known.last_sign_in_at = list(arrival.groups), now
+        # Where the provider provisions people (SCIM), what it said there holds; its tokens may say less.
+        groups = list(known.groups) if provider.scim_digest else list(arrival.groups)
+        known.groups, known.last_sign_in_at = groups, now
         known.save(using="auth", update_fields=["groups", "last_sign_in_at"])
         admit_to_organisation(organisation_id=provider.organisation_id, user_id=known.user_id)
-        give_roles(provider=provider, user=known.user, groups=arrival.groups)
+        give_roles(provider=provider, user=known.user, groups=groups)
     return known.user
 
 
@@ -90,7 +92,8 @@ def _wanted(provider: IdentityProvider, groups: set[str]) -> dict[Any, str]:
     return {tenant_id: given[slug] for tenant_id, slug in own.values_list("id", "slug")}
 
 
-def _new(provider: IdentityProvider, arrival: Arrival, now: datetime) -> PersonIdentity:
+def new_identity(provider: IdentityProvider, arrival: Arrival, now: datetime) -> PersonIdentity:
+    """An account without a password, and how the provider knows it. Inside a transaction on `auth`."""
     user = User.objects.create_user(
         username=_free_username(arrival),
         email=arrival.email[:254],

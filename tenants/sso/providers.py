@@ -98,6 +98,15 @@ def active_provider(provider_id: UUID) -> IdentityProvider:
     return row
 
 
+def find_provider(*, organisation_id: UUID, provider_id: UUID) -> IdentityProvider:
+    """Raises ProviderUnknown."""
+    rows = IdentityProvider.objects.using("auth").filter(organisation_id=organisation_id)
+    row = rows.filter(id=provider_id).first()
+    if row is None:
+        raise ProviderUnknown(f"the organisation has no identity provider {provider_id}")
+    return row
+
+
 def client_secret_of(row: IdentityProvider) -> str:
     return unseal(row.sealed, row=f"identity_provider:{row.id}") if row.sealed else ""
 

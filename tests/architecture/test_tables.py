@@ -29,6 +29,7 @@ PLATFORM = frozenset(
         "plan",
         "platform_audit_checkpoint",
         "platform_audit_row",
+        "provisioned_group",
         "sign_in_factor",
         "sign_in_session",
         "user_account",

@@ -24,6 +24,7 @@ NO_TENANT = {
     "sign_in_session": "sign-ins of people, who belong to no tenant; the sign-in role alone reads it",
     "sign_in_factor": "second factors of people, sealed; the sign-in role alone reads it",
     "identity_provider": "where an organisation's people sign in; the sign-in role alone reads it",
+    "provisioned_group": "groups as identity providers name them; the sign-in role alone reads it",
     "person_identity": "people as their identity providers know them; the sign-in role alone reads it",
     "mail": "mails to be sent: a kind, an address and an id; the sign-in role alone reads it",
     "agent": "machines of the platform that run tenants' code; no content of a tenant",
