@@ -119,7 +119,12 @@ def test_making_a_tenant(organisation: Organisation, person: Callable[[str], Act
 def test_a_role_in_the_organisation_opens_no_tenant(organisation: Organisation, owner: User) -> None:
     builder = make_person()
     provision_tenant(
-        slug="secret", name="", owner=builder, organisation=organisation, now=utc_now(), furnish=furnish_tenant
+        slug="secret",
+        name="",
+        owner=builder,
+        organisation=organisation,
+        now=utc_now(),
+        furnish=furnish_tenant,
     )
     assert door(owner).get("/tenants/secret").status == 404
     assert [row["slug"] for row in door(owner).get(path(organisation, "/tenants"))["tenants"]] == ["secret"]
