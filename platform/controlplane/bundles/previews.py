@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import IntegrityError
+
 from controlplane.bundles.artefact import ArtefactMissing, read_all
 from controlplane.bundles.deployments import in_force
 from controlplane.bundles.errands import ask_errand, drop_errand
@@ -23,6 +25,7 @@ from controlplane.ledger.freeze import freeze_tenant
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.git_remote import GitRemote
 from controlplane.ledger.models.preview import Preview
+from domain.ids import uuid7
 from tenants.models.membership import Membership
 from tenants.models.tenant import Tenant
 from tenants.models.user import User
@@ -62,9 +65,12 @@ def make_preview(
         active = Preview.objects.filter(state="active")
         row = active.filter(branch=branch).select_for_update().first()
         if row is not None:
-            return _prolong(row, ends)
-        if active.count() >= MOST_ACTIVE:
+            _prolong(row, ends)
+        elif active.count() >= MOST_ACTIVE:
             raise PreviewRefused(f"there are {MOST_ACTIVE} previews already: end one first", field="branch")
+    if row is not None:
+        _end_at(row, ends)
+        return row
     made = provision_tenant(
         slug=slug_for(parent=parent.slug, branch=branch, now=now),
         name=f"{parent.name}: {branch}"[:200],
@@ -78,18 +84,24 @@ def make_preview(
     with tenant_scope(made.tenant.id):
         about = {"preview_of": str(tenant_id), "branch": branch, "dags_paused_at_creation": True}
         Tenant.objects.filter(id=made.tenant.id).update(settings=made.tenant.settings | about)
-    with tenant_scope(tenant_id):
-        row = Preview.objects.create(
-            tenant_id=tenant_id,
-            branch=branch,
-            preview_tenant_id=made.tenant.id,
-            slug=made.tenant.slug,
-            created_by=by.username,
-            created_at=now,
-            expires_at=ends,
-        )
-        ask_errand(kind="expire", ref=row.id, due_at=ends)
-    return row
+        # First its end, then the row: a preview that nobody knows of ends by itself.
+        row_id = uuid7()
+        ask_errand(kind="expire", ref=row_id, due_at=ends)
+    try:
+        with tenant_scope(tenant_id):
+            return Preview.objects.create(
+                id=row_id,
+                tenant_id=tenant_id,
+                branch=branch,
+                preview_tenant_id=made.tenant.id,
+                slug=made.tenant.slug,
+                created_by=by.username,
+                created_at=now,
+                expires_at=ends,
+            )
+    except IntegrityError as error:
+        _shut(made.tenant.id, by=by.username, now=now)
+        raise PreviewRefused("somebody made a preview of this branch just now", field="branch") from error
 
 
 def get_preview(*, preview_id: UUID) -> Preview:
@@ -121,29 +133,40 @@ def end_preview(*, tenant_id: UUID, preview_id: UUID, now: datetime) -> Preview:
         row = get_preview(preview_id=preview_id)
         row.state, row.ended_at = "ended", now
         row.save(update_fields=["state", "ended_at"])
-        drop_errand(kind="expire", ref=row.id)
-    with tenant_scope(row.preview_tenant_id):
-        for remote in GitRemote.objects.all():
-            drop_errand(kind="fetch", ref=remote.id)
-    with tenant_scope(row.preview_tenant_id, using="scheduler"):
-        freeze_tenant(using="scheduler")
-    gone = Tenant.objects.using("auth").filter(
-        id=row.preview_tenant_id, environment="preview", state="active"
-    )
-    gone.update(state="deleting", purge_at=now, deletion_asked_by=row.created_by)
+    _shut(row.preview_tenant_id, by=row.created_by, now=now)
     return row
 
 
 def expire_due(*, tenant_id: UUID, ref: UUID, now: datetime) -> datetime | None:
-    """The errand: end the preview if its time is over; else when to come again."""
+    """The preview's own errand: end it if its time is over, else when to come again.
+
+    `tenant_id` is the preview itself, so that it ends also when the tenant it was made for is gone.
+    """
     with tenant_scope(tenant_id):
+        about = Tenant.objects.filter(id=tenant_id, environment="preview").first()
+    if about is None:
+        return None
+    parent = UUID(about.settings["preview_of"])
+    with tenant_scope(parent):
         row = Preview.objects.filter(id=ref, state="active").first()
     if row is None:
-        return None
-    if row.expires_at > now:
+        _shut(tenant_id, by="", now=now)
+    elif row.expires_at > now:
         return row.expires_at
-    end_preview(tenant_id=tenant_id, preview_id=ref, now=now)
+    else:
+        end_preview(tenant_id=parent, preview_id=ref, now=now)
     return None
+
+
+def _shut(preview_tenant_id: UUID, *, by: str, now: datetime) -> None:
+    """The preview's tenant goes the way of every deleted one, without the time to undo it."""
+    with tenant_scope(preview_tenant_id):
+        for remote in GitRemote.objects.all():
+            drop_errand(kind="fetch", ref=remote.id)
+    with tenant_scope(preview_tenant_id, using="scheduler"):
+        freeze_tenant(using="scheduler")
+    gone = Tenant.objects.using("auth").filter(id=preview_tenant_id, environment="preview", state="active")
+    gone.update(state="deleting", purge_at=now, deletion_asked_by=by)
 
 
 def promote(*, tenant_id: UUID, preview_id: UUID, by: str, now: datetime) -> BundleVersion:
@@ -185,8 +208,12 @@ def slug_for(*, parent: str, branch: str, now: datetime) -> str:
 def _prolong(row: Preview, ends: datetime) -> Preview:
     row.expires_at = ends
     row.save(update_fields=["expires_at"])
-    ask_errand(kind="expire", ref=row.id, due_at=ends)
     return row
+
+
+def _end_at(row: Preview, ends: datetime) -> None:
+    with tenant_scope(row.preview_tenant_id):
+        ask_errand(kind="expire", ref=row.id, due_at=ends)
 
 
 def _admit(parent: Tenant, preview: Tenant, owner: User) -> None:

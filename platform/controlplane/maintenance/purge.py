@@ -80,6 +80,7 @@ def folders_of(tenant_id: UUID) -> list[Path]:
     store = Path(settings.STORE_DIR)
     return [
         Path(settings.GIT_DIR) / f"{tenant_id}.git",
+        Path(settings.GIT_DIR) / "remotes" / f"{tenant_id}.git",
         store / "logs" / str(tenant_id),
         store / "xcoms" / str(tenant_id),
     ]

@@ -136,17 +136,28 @@ def test_it_ends_when_somebody_says_so(tenant: Tenant, member: Actor) -> None:
 
 def test_it_ends_by_itself_when_its_time_is_over_and_not_before(tenant: Tenant, member: Actor) -> None:
     member.portal().post(AT, {"branch": "x"})
-    make_due(tenant)
-    assert go_errands(tenant, "expire") == 1
+    row, preview = preview_of(tenant, "x")
+    make_due(preview)
+    assert go_errands(preview, "expire") == 1
     assert preview_of(tenant, "x")[0].state == "active"
     with tenant_scope(tenant.id):
         Preview.objects.update(expires_at=utc_now() - timedelta(seconds=1))
-    make_due(tenant)
-    assert go_errands(tenant, "expire") == 1
+    make_due(preview)
+    assert go_errands(preview, "expire") == 1
     row, preview = preview_of(tenant, "x")
     assert (row.state, preview.state) == ("ended", "deleting")
-    make_due(tenant)
-    assert go_errands(tenant) == 0
+    make_due(preview)
+    assert go_errands(preview) == 0
+
+
+def test_it_ends_also_when_the_tenant_it_was_made_for_is_gone(tenant: Tenant, member: Actor) -> None:
+    member.portal().post(AT, {"branch": "x"})
+    _, preview = preview_of(tenant, "x")
+    with tenant_scope(tenant.id):
+        Preview.objects.all().delete()
+    make_due(preview)
+    assert go_errands(preview, "expire") == 1
+    assert Tenant.objects.using("auth").get(id=preview.id).state == "deleting"
 
 
 def test_wrong_input_names_the_field(tenant: Tenant, member: Actor) -> None:
