@@ -31,6 +31,7 @@ OPEN = {
     "api/portal/v1/tenants": "the caller's own tenants",
     "api/portal/v1/organisations": "the caller's own organisations",
     "api/portal/v1/sso/providers": "where a tenant's people sign in: nothing, here as for a tenant that is not there",
+    "api/portal/v1/permissions": "the published list of what a role can be made of",
     "api/portal/v1/schema": "the public description of the portal's API",
     "execution/health": "alive or not",
     "execution/health/ping": "alive or not",
