@@ -123,7 +123,7 @@ def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using
         done.runs_over += look_back(runs=changed, now=now, using=using)
     if items["due"]:
         transitions.promote_due(ids=items["due"], now=now, using=using)
-    startable = list(items["start_runs"])
+    startable = items["start_runs"] + items["hours"]
     if items["plan"]:
         startable += plan_due(dags=items["plan"], now=now, using=using)
     waiting = list(items["assets"])

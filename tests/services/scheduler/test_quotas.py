@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
@@ -114,7 +116,7 @@ def test_runs_wait_when_the_task_hours_are_used_up(tenant: Tenant) -> None:
     assert walk.run_state(began) == "success", "what began goes on"
     assert walk.run_state(late) == "queued"
     with tenant_scope(tenant.id):
-        [item] = WorkItem.objects.filter(kind="start_runs")
+        [item] = WorkItem.objects.filter(kind="hours")
         assert (item.due_at.day, item.due_at.hour, item.due_at > utc_now()) == (1, 0, True)
         [wait] = [
             one
@@ -127,7 +129,7 @@ def test_runs_wait_when_the_task_hours_are_used_up(tenant: Tenant) -> None:
     walk.trigger("d", run_id="later")
     walk.schedule()
     with tenant_scope(tenant.id):
-        assert WorkItem.objects.filter(kind="start_runs").count() == 1, "one a DAG, however many wait"
+        assert WorkItem.objects.filter(kind="hours").count() == 1, "one a DAG, however many wait"
     _quota(tenant, task_hours_per_month=3)
     with tenant_scope(tenant.id):
         look_again(now=utc_now())
@@ -167,3 +169,17 @@ def test_a_dag_that_names_no_limit_is_paused_after_its_tenants(tenant: Tenant) -
         assert (plain.is_paused, other.is_paused) == (True, False)
         assert plain.pause_reason == "failed_runs_in_a_row: the last 2 runs of this DAG failed"
         assert EventLog.objects.filter(event="paused", owner="scheduler", dag_id="plain").count() == 1
+
+
+def test_a_run_that_is_to_begin_later_is_not_hastened(tenant: Tenant) -> None:
+    """What waits for an instant of its own has an item that must not be used up before."""
+    parsed_dag(tenant, specs.dag("d", [specs.task("one")]))
+    walk = walk_for(tenant)
+    walk.trigger("d", run_after=utc_now() + timedelta(hours=5))
+    with tenant_scope(tenant.id):
+        look_again(now=utc_now())
+    look_again_everywhere()
+    walk.schedule()
+    with tenant_scope(tenant.id):
+        [item] = WorkItem.objects.filter(kind="start_runs")
+        assert item.due_at > utc_now() + timedelta(hours=4)

@@ -17,13 +17,13 @@ WITH spent AS MATERIALIZED (
       (t.settings #>> '{limits,task_hours_per_month}')::float8)
 ), waiting AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
-  SELECT (SELECT app.tenant()), 'start_runs', d.id,
+  SELECT (SELECT app.tenant()), 'hours', d.id,
     (date_trunc('month', %(now)s::timestamptz AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
   FROM dag d
   WHERE d.tenant_id = (SELECT app.tenant()) AND d.id = ANY(%(dags)s::uuid[]) AND EXISTS (SELECT FROM spent)
     AND NOT EXISTS (
       SELECT FROM work_item w
-      WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'start_runs' AND w.ref = d.id
+      WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'hours' AND w.ref = d.id
         AND w.due_at > %(now)s::timestamptz)
 ), place AS (
   SELECT id, dag_id, max_active_runs - active_runs
