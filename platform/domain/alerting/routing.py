@@ -44,7 +44,8 @@ def on_duty(*, channels: Sequence[str], rotation: Mapping[str, Any] | None, now:
 def next_step(
     *, escalation: Sequence[Mapping[str, Any]], taken: int, notified_at: datetime
 ) -> tuple[datetime, list[str]] | None:
-    """When, unless somebody acknowledges, whom; None after the last step. Steps count from `notified_at`."""
+    """When, unless somebody acknowledges, whom; None after the last step. Steps count from
+    `notified_at`, when the alert opened."""
     if taken >= len(escalation):
         return None
     step = escalation[taken]

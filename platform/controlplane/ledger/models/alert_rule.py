@@ -25,7 +25,7 @@ class AlertRule(TenantModel):
     channels = models.JSONField(default=list)
     """Ids of channels; empty: whatever the routes say."""
     escalation = models.JSONField(default=list)
-    """[{"after_seconds": …, "channels": […]}], each counted from the first notification."""
+    """[{"after_seconds": …, "channels": […]}], each counted from the opening of the alert."""
     action = models.JSONField(null=True)
     runbook = models.CharField(max_length=500, null=True)
     group_wait_seconds = models.IntegerField(db_default=10)
