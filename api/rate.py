@@ -20,7 +20,9 @@ class TooManyRequests(Exception):
     """The tenant made all the requests of this minute."""
 
     def __init__(self, *, limit: int, retry_after_seconds: int) -> None:
-        super().__init__(f"the tenant may make {limit} requests a minute; try again in {retry_after_seconds} s")
+        super().__init__(
+            f"the tenant may make {limit} requests a minute; try again in {retry_after_seconds} s"
+        )
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -46,7 +46,9 @@ def limited(tenant: Tenant) -> None:
 
 
 @pytest.mark.usefixtures("limited")
-def test_over_the_limit(tenant: Tenant, viewer: Actor, member: Actor, stranger: Actor, noon: list[datetime]) -> None:
+def test_over_the_limit(
+    tenant: Tenant, viewer: Actor, member: Actor, stranger: Actor, noon: list[datetime]
+) -> None:
     at = f"/tenants/{tenant.slug}"
     for _ in range(30):
         assert viewer.v2().get("/pools").status == 200

@@ -86,7 +86,9 @@ def test_retries_beyond_the_tenants_budget_wait_for_the_next_hour(tenant: Tenant
     assert len(it.execute("promote_due", ids=ids, now=now)) == 4, "three retries; a sensor's look is none"
     waiting = [it.row(name) for name in names if it.row(name).state == "up_for_retry"]
     assert {row.due_at for row in waiting} == {hour}
-    said = f"retry_budget: the tenant began its 3 retries of this hour, the next may begin at {hour:%H:%M} UTC"
+    said = (
+        f"retry_budget: the tenant began its 3 retries of this hour, the next may begin at {hour:%H:%M} UTC"
+    )
     assert {row.held_reason for row in waiting} == {said}
     assert {ref for _, ref in it.items("due")} >= {row.id for row in waiting}
     late = [row.id for row in waiting]

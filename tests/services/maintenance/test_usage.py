@@ -238,7 +238,12 @@ def test_what_agents_measure_counts_once(tenant: Tenant, other_tenant: Tenant) -
         count_usage(using="default")
         assert put_measured(rows=[mine]) == 0, "and again when it is counted"
         [row] = AttemptUsage.objects.filter(kind="measured")
-        assert (row.task_us, row.cpu_us, row.peak_bytes, row.memory_mib_us) == (0, 1_500_000, 2**29, 512 * 4_000_000)
+        assert (row.task_us, row.cpu_us, row.peak_bytes, row.memory_mib_us) == (
+            0,
+            1_500_000,
+            2**29,
+            512 * 4_000_000,
+        )
         day = UsageDay.objects.get()
         assert (day.attempts, day.cpu_us, day.memory_mib_us) == (1, 1_500_000, 512 * 4_000_000)
     assert _kept(tenant) == _from_scratch(tenant)
