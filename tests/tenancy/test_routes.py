@@ -35,6 +35,8 @@ OPEN = {
     "api/portal/v1/schema": "the public description of the portal's API",
     "execution/health": "alive or not",
     "execution/health/ping": "alive or not",
+    "t/<slug>/api/v2/auth/login": "leads to the page for signing in, whatever tenant is named",
+    "t/<slug>/api/v2/auth/logout": "leads to the page for signing in, whatever tenant is named",
     "t/<slug>/api/v2/version": "the same for every address",
     "t/<slug>/api/v2/monitor/health": "the same for every address",
 }
