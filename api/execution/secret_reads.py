@@ -14,6 +14,8 @@ from django.http import HttpResponse
 
 from api.execution.answers import answer, not_found, reasoned
 from api.execution.gate import Call, Later
+from controlplane.foundation.clock import utc_now
+from controlplane.ledger import alerting
 from controlplane.secrets import chain
 from controlplane.secrets.declared import NotDeclared, require_declared
 from controlplane.secrets.source import Kind, SourceFailed
@@ -64,6 +66,13 @@ def read_secret(
         except SourceFailed as error:
             with tenant_scope(call.claims.tenant_id):
                 _record(call, kind, name, error.source, "failed", reason=error.code)
+                alerting.tell(
+                    kind="secret_failed",
+                    subject=f"{kind} {name}",
+                    dag_id=call.attempt.dag_id,
+                    detail={"reason": f"{error.source}: {error.code}", "task_id": call.attempt.task_id},
+                    now=utc_now(),
+                )
             message = f"The {kind} {name!r} cannot be read from the secret store {error.source!r}: {error}"
             raise reasoned(503, error.code, message, store=error.source) from None
         with tenant_scope(call.claims.tenant_id):
