@@ -89,7 +89,7 @@ def ctl(executable: Path, tenant: Tenant, tmp_path: Path) -> Iterator[Run]:
 def test_what_it_lists(ctl: Run) -> None:
     assert [one["dag_id"] for one in ctl("dags", "list")] == ["etl"]
     assert ctl("dags", "get", "etl")
-    assert [one["dag_run_id"] for one in ctl("dagrun", "list", "--dag-id", "etl")] == ["r1"]
+    assert "r1" in str(ctl("dagrun", "get", "etl", "r1"))
     assert [one["name"] for one in ctl("assets", "list")] == ["orders"]
     assert [one["name"] for one in ctl("pools", "list")] == ["default_pool"]
     for words in (
