@@ -125,6 +125,10 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             if {} in field.get("oneOf", ()):
                 del field["oneOf"]  # anything or null: null is anything, too
     components["responses"] = {f"Refused{status}": _described(status) for status in _TITLES}
+    for status in _TITLES:
+        told = _described(status)
+        told["content"] = {**told["content"], "application/scim+json": {"schema": {"type": "object"}}}
+        components["responses"][f"ScimRefused{status}"] = told
     document["security"] = [{"bearer": []}]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -142,7 +146,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         responses["200"].setdefault("headers", {}).update(_TAG)
         responses["304"] = {"description": "The caller has the newest answer", "headers": _TAG}
     for status in sorted(_refusals(path, method, is_open)):
-        responses.setdefault(status, _refusal(status))
+        responses.setdefault(status, _refusal(status, "Scim" if "/scim/" in path else ""))
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -159,9 +163,9 @@ def _refusals(path: str, method: str, is_open: bool) -> set[str]:
     return found
 
 
-def _refusal(status: str) -> dict[str, Any]:
-    """Described once for the whole document."""
-    return {"$ref": f"#/components/responses/Refused{status}"}
+def _refusal(status: str, kind: str) -> dict[str, Any]:
+    """Described once for the whole document. What SCIM (RFC 7644) itself refuses has its own form."""
+    return {"$ref": f"#/components/responses/{kind}Refused{status}"}
 
 
 def _described(status: str) -> dict[str, Any]:

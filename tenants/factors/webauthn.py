@@ -6,6 +6,7 @@ answer is good once. The relying party is the host of settings.BASE_URL, whateve
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from typing import Any
@@ -86,7 +87,8 @@ def _key(text: str) -> AttestedCredentialData:
 
 
 def _place(user: User, challenge: str) -> str:
-    return f"webauthn:{user.id}:{challenge}"
+    """Whatever a caller sends as a challenge is no part of a cache's key as it is."""
+    return f"webauthn:{user.id}:{hashlib.sha256(challenge.encode(errors='replace')).hexdigest()}"
 
 
 def _remember(user: User, state: dict[str, Any]) -> str:

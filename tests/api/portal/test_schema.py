@@ -61,7 +61,8 @@ def test_every_refusal_is_a_problem_document() -> None:
         for status, answer in told["responses"].items():
             if status >= "4":
                 answer = described[answer["$ref"].rpartition("/")[2]]
-                assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+                also = ["application/scim+json"] if "/scim/" in path else []
+                assert list(answer["content"]) == ["application/problem+json", *also], (method, path, status)
 
 
 def test_conventions_are_told_where_they_hold() -> None:
