@@ -73,8 +73,6 @@ def _links(model: Any) -> list[str]:
         if name in _UPWARDS and name != table:
             column = f'"{table}"."{field.column}"'
             # Not IN: a run or a task instance is looked up by its key, not all of them listed.
-            there = (
-                f'EXISTS (SELECT FROM "{name}" up WHERE up.tenant_id = "{table}".tenant_id AND up.id = {column})'
-            )
+            there = f'EXISTS (SELECT FROM "{name}" up WHERE up.tenant_id = "{table}".tenant_id AND up.id = {column})'
             found.append(f"{column} IS NULL OR {there}" if field.null else there)
     return found

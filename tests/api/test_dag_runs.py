@@ -249,7 +249,9 @@ def _numbers_alike(value: object) -> object:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-@pytest.mark.parametrize("instant", ["2575-09-16T03:46:00-17:13", "0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize(
+    "instant", ["2575-09-16T03:46:00-17:13", "0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"]
+)
 def test_offsets_that_the_database_does_not_know(viewer: Actor, instant: str) -> None:
     """Found by generated requests: Postgres knows offsets below 16 hours, and no year 10000."""
     assert viewer.v2().get("/dags/~/dagRuns", {"run_after_gte": instant}).status == 200

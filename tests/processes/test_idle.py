@@ -21,7 +21,9 @@ def _connections(stack: Stack) -> int:
 def _servers(stack: Stack) -> set[int]:
     """The control plane's processes with their children."""
     roots = {stack.pid(name) for name in ("web", "gateway", "scheduler", "periodic", "valkey", "agent")}
-    return roots | {pid for name in ("web", "gateway", "scheduler", "periodic") for pid in descendants(stack.pid(name))}
+    return roots | {
+        pid for name in ("web", "gateway", "scheduler", "periodic") for pid in descendants(stack.pid(name))
+    }
 
 
 def test_fifty_idle_tenants_add_no_process_and_no_connection(stack: Stack) -> None:

@@ -19,7 +19,11 @@ from tests.support.alerting import KILLED, SIGNING, Desk
 from tests.support.http_sink import HttpSink
 
 AT = "/tenants/alpha"
-SLACK = {"name": "room", "kind": "slack", "secret": {"url": "https://hooks.example.com/services/T0/B0/hunter2"}}
+SLACK = {
+    "name": "room",
+    "kind": "slack",
+    "secret": {"url": "https://hooks.example.com/services/T0/B0/hunter2"},
+}
 RULE = {"name": "failures", "kind": "run_failed"}
 WINDOW_ID = uuid4()
 DOORS = [
@@ -37,7 +41,11 @@ DOORS = [
     ("GET", "alert-routes", None),
     ("PUT", "alert-routes", {"routes": []}),
     ("GET", "maintenance-windows", None),
-    ("POST", "maintenance-windows", {"name": "w", "starts_at": "2027-01-01T00:00Z", "ends_at": "2027-01-02T00:00Z"}),
+    (
+        "POST",
+        "maintenance-windows",
+        {"name": "w", "starts_at": "2027-01-01T00:00Z", "ends_at": "2027-01-02T00:00Z"},
+    ),
     ("DELETE", f"maintenance-windows/{uuid4()}", None),
     ("GET", "alerts", None),
     ("GET", f"alerts/{uuid4()}", None),
@@ -85,11 +93,18 @@ def test_a_channel_is_made_changed_and_deleted_and_its_secret_is_never_shown(
     made = op.portal().post(f"{AT}/alert-channels", SLACK)
     assert made.status == 201
     path = f"{AT}/alert-channels/{made['id']}"
-    changed = op.portal().call("PUT", path, {**SLACK, "name": "renamed", "secret": None} | {"is_enabled": False})
+    changed = op.portal().call(
+        "PUT", path, {**SLACK, "name": "renamed", "secret": None} | {"is_enabled": False}
+    )
     assert changed.status == 422, "a secret that is given must be one"
     body = {"name": "renamed", "kind": "slack", "is_enabled": False}
     changed = op.portal().call("PUT", path, body)
-    assert (changed.status, changed["name"], changed["is_enabled"], changed["version"]) == (200, "renamed", False, 2)
+    assert (changed.status, changed["name"], changed["is_enabled"], changed["version"]) == (
+        200,
+        "renamed",
+        False,
+        2,
+    )
     seen = viewer.portal().get(f"{AT}/alert-channels")
     assert [one["name"] for one in seen["channels"]] == ["renamed"]
     for answer in (made, changed, seen, viewer.portal().get(path)):
@@ -116,8 +131,14 @@ def test_a_channel_is_made_changed_and_deleted_and_its_secret_is_never_shown(
         ({"kind": "email", "secret": {}, "config": {"to": []}}, "config.to"),
         ({"kind": "email", "secret": {}, "config": {"to": ["a@b.c\nBcc: d@e.fg"]}}, "config.to"),
         ({"kind": "pagerduty", "secret": {"routing_key": "short"}}, "secret.routing_key"),
-        ({"kind": "pagerduty", "config": {"region": "moon"}, "secret": {"routing_key": "k" * 32}}, "config.region"),
-        ({"kind": "webhook", "secret": {"url": "https://e.com", "signing_secret": "weak"}}, "secret.signing_secret"),
+        (
+            {"kind": "pagerduty", "config": {"region": "moon"}, "secret": {"routing_key": "k" * 32}},
+            "config.region",
+        ),
+        (
+            {"kind": "webhook", "secret": {"url": "https://e.com", "signing_secret": "weak"}},
+            "secret.signing_secret",
+        ),
     ],
 )
 def test_a_channel_that_cannot_be_names_its_field(
@@ -149,7 +170,9 @@ def test_a_channel_that_cannot_be_names_its_field(
         ({"severity": "shrug"}, "severity"),
     ],
 )
-def test_a_rule_that_cannot_be_names_its_field(tenant: Tenant, op: Actor, change: dict[str, Any], field: str) -> None:
+def test_a_rule_that_cannot_be_names_its_field(
+    tenant: Tenant, op: Actor, change: dict[str, Any], field: str
+) -> None:
     answer = op.portal().post(f"{AT}/alert-rules", {**RULE, **change})
     assert (answer.status, list(answer["errors"])) == (422, [field])
     assert rows(tenant) == (0, 0)
@@ -185,7 +208,9 @@ def test_routes_are_replaced_whole(desk: Desk, op: Actor) -> None:
     routes = [{"owner": "team-*", "severity": "page", "channels": [hook], "rotation": turns}]
     first = op.portal().call("PUT", f"{AT}/alert-routes", {"routes": routes})
     assert (first.status, first["routes"][0]["owner"]) == (200, "team-*")
-    refused = op.portal().call("PUT", f"{AT}/alert-routes", {"routes": [{"owner": "*", "channels": [str(uuid4())]}]})
+    refused = op.portal().call(
+        "PUT", f"{AT}/alert-routes", {"routes": [{"owner": "*", "channels": [str(uuid4())]}]}
+    )
     assert (refused.status, list(refused["errors"])) == (422, ["routes.0.channels"])
     assert len(op.portal().get(f"{AT}/alert-routes")["routes"]) == 1
 
@@ -195,14 +220,18 @@ def test_a_window_that_cannot_be_names_its_field_and_one_is_ended(desk: Desk, op
     body = {"name": "move", "starts_at": now.isoformat(), "ends_at": (now - timedelta(hours=1)).isoformat()}
     answer = op.portal().post(f"{AT}/maintenance-windows", body)
     assert (answer.status, list(answer["errors"])) == (422, ["ends_at"])
-    made = op.portal().post(f"{AT}/maintenance-windows", {**body, "ends_at": (now + timedelta(days=1)).isoformat()})
+    made = op.portal().post(
+        f"{AT}/maintenance-windows", {**body, "ends_at": (now + timedelta(days=1)).isoformat()}
+    )
     assert made.status == 201
     ended = op.portal().delete(f"{AT}/maintenance-windows/{made['id']}")
     assert ended.status == 200
     assert ended["ends_at"] < made["ends_at"]
 
 
-def test_a_test_notification_goes_the_whole_way_and_its_log_is_read(desk: Desk, op: Actor, viewer: Actor) -> None:
+def test_a_test_notification_goes_the_whole_way_and_its_log_is_read(
+    desk: Desk, op: Actor, viewer: Actor
+) -> None:
     hook = desk.channel(is_enabled=False)
     asked = op.portal().post(f"{AT}/alert-channels/{hook.id}/test")
     assert (asked.status, asked["state"], asked["kind"]) == (202, "pending", "test")

@@ -156,9 +156,7 @@ def test_pools_connections_and_variables_are_granted_by_name_and_beginning(
     assert [row["name"] for row in person.get("/pools")["pools"]] == ["fast"]
     assert person.patch("/pools/fast", {"slots": 5}).status == 200
     assert person.get("/pools/faster").status == 404
-    assert (
-        person.patch("/pools/faster", {"slots": 5}).status == 404
-    )
+    assert person.patch("/pools/faster", {"slots": 5}).status == 404
     assert person.post("/pools", {"name": "mine", "slots": 1}).status == 403
     assert [row["key"] for row in person.get("/variables")["variables"]] == ["etl_a"]
     assert person.post("/variables", {"key": "etl_b", "value": "v"}).status == 201

@@ -21,6 +21,10 @@ class TenantLease(TenantModel):
             TenantTable(
                 name="tenant_lease_wall",
                 wide=("scheduler",),
-                grants={"app": "SELECT, INSERT", "scheduler": "SELECT, INSERT, UPDATE, DELETE", "auth": "INSERT"},
+                grants={
+                    "app": "SELECT, INSERT",
+                    "scheduler": "SELECT, INSERT, UPDATE, DELETE",
+                    "auth": "INSERT",
+                },
             )
         ]
