@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -93,5 +94,5 @@ def fill(report: Report, found: dict[str, list[Chain]]) -> None:
         raise RuntimeError("ours was not measured")
 
 
-def _each(found: dict[str, list[Chain]], value: object) -> dict[str, list[float]]:
-    return {name: [value(run) for run in runs] for name, runs in found.items()}  # type: ignore[operator]
+def _each(found: dict[str, list[Chain]], value: Callable[[Chain], float]) -> dict[str, list[float]]:
+    return {name: [value(run) for run in runs] for name, runs in found.items()}

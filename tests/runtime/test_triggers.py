@@ -111,6 +111,24 @@ def test_one_that_was_stopped_does_not_ask_with_the_right_of_its_neighbour(
     assert tokens == {f"token-of-{asking.id}"}
 
 
+def test_what_it_does_when_it_is_killed_asks_with_its_own_right(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    gateway.answers["GET", "variables/word"] = (200, {"key": "word", "value": "heard"})
+    neighbour, killed = _does(works, "waits"), _does(works, "waits and asks at its end")
+    gateway.give(neighbour, killed)
+    gateway.until_logged(neighbour, "does waits")
+    gateway.until_logged(killed, "does waits")
+    begun = len(gateway.asked)
+    gateway.stop.append((killed.id, 1, "gone: cleared"))
+    assert gateway.until_logged(killed, "was told heard")
+    gateway.stop.append((neighbour.id, 1, "gone: cleared"))
+    _until_let_go(gateway, neighbour, killed)
+    gateway.stop.clear()
+    tokens = {token for _, path, _, token, _ in gateway.asked[begun:] if path == "variables/word"}
+    assert tokens == {f"token-of-{killed.id}"}
+
+
 def test_it_has_no_credential(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:
     work = _does(works, "looks")
     gateway.give(work)

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
     """Every step runs, also after one failed. Pytest's closing line comes last unless a check failed."""
     programs = Path(sys.executable).parent
     runtime = _test_runtime(checkout)
-    # The same random cases on every change; new ones with --all, as every night.
+    # The same random cases on every change; new ones with --all.
     few = [] if arguments.all else ["-m", "not heavy", "--hypothesis-profile=ci"]
     pytest = [sys.executable, "-m", "pytest", *few]
     if arguments.rest:

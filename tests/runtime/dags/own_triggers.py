@@ -81,11 +81,16 @@ class Does(BaseTrigger):
             yield TriggerEvent({"environment": names, "uid": os.getuid()})
         elif self.what == "unstorable":
             yield TriggerEvent(object())
-        elif self.what == "waits":
+        elif self.what in ("waits", "waits and asks at its end"):
             await asyncio.sleep(3600)
 
     async def on_kill(self) -> None:
         self.log.info("was killed by a person")
+        if self.what == "waits and asks at its end":
+            from airflow.sdk import Variable
+            from asgiref.sync import sync_to_async
+
+            self.log.info("was told %s", await sync_to_async(Variable.get)("word"))
         Path(os.environ["HOME"], "killed").write_text("yes")
 
 
