@@ -23,6 +23,10 @@ HOSTILE = {
     "prints.py": ("output", "from airflow.sdk import DAG\nprint('x' * 10_000_000)\n"),
     "syntax.py": ("syntax", "from airflow.sdk import DAG\ndef (:\n"),
     "bomb.py": ("exception timeout", "from airflow.sdk import DAG\nimport os\nwhile True:\n    os.fork()\n"),
+    # The importer words the exception: its alarm goes off in there.
+    "words.py": ("timeout", "from airflow.sdk import DAG\nimport sys\nclass Wordy(Exception):\n    def __str__(self):\n"
+                 "        while sys._getframe(1).f_code.co_filename.endswith('python_importer.py'):\n"
+                 "            pass\n        return 'at last'\nraise Wordy\n"),
     "sleeps.py": ("timeout", "from airflow.sdk import DAG\nimport signal, time\nsignal.signal(signal.SIGALRM, "
                   "signal.SIG_IGN)\ntime.sleep(600)\n"),
     "connects.py": ("exception", "from airflow.sdk import DAG\nimport socket\n"

@@ -175,11 +175,17 @@ def test_a_task_whose_xcom_is_refused_has_not_succeeded(agent: AgentProcess, gat
     assert gateway.operations(work, "rendered_fields"), "what was said before it is kept"
 
 
-def test_a_task_hears_of_a_refused_xcom_with_what_it_says_next(agent: AgentProcess, gateway, works) -> None:
-    """It was acknowledged before anybody could refuse it: the next push raises, as the first would in Airflow."""
+@pytest.mark.parametrize("task_id", ["pushes_until_told", "pushes_after_it_was_told"])
+def test_a_task_hears_of_a_refused_xcom_with_what_it_says_next(
+    agent: AgentProcess, gateway, works, task_id: str
+) -> None:
+    """It was acknowledged before anybody could refuse it: the next push raises, as the first would in Airflow.
+
+    What is still on its way when the task fails cannot keep its failure from being told.
+    """
     gateway.invalid.add("xcom_set")
     try:
-        work, state = run(gateway, works, "pushes_until_told")
+        work, state = run(gateway, works, task_id)
     finally:
         gateway.invalid.clear()
     assert state["state"] == "failed"

@@ -15,7 +15,14 @@ from typing import Any
 from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
 from aerodrome_runtime.agent.measures import Measures
-from aerodrome_runtime.agent.operations import FLUSH_SECONDS, PAUSES, STATES, state_operation, written_behind
+from aerodrome_runtime.agent.operations import (
+    DEFEATS,
+    FLUSH_SECONDS,
+    PAUSES,
+    STATES,
+    state_operation,
+    written_behind,
+)
 from aerodrome_runtime.agent.outcome import Ending, conclude
 from aerodrome_runtime.agent.reporting import Reporter
 from aerodrome_runtime.agent.sdk.answers import api_error
@@ -168,7 +175,7 @@ class Attempt:
             body["died"] = died
         operations, self._queued = self._queued, []
         verdict = await self._submit([*operations, Operation(kind="state", body=body)])
-        if verdict.verdict != "accepted" and verdict.reason == "invalid" and operations:
+        if _is_invalid(verdict) and operations:
             # What was queued holds what the control plane cannot take: the ending alone must get through.
             await self._submit([Operation(kind="state", body=body)])
 
@@ -279,6 +286,9 @@ class Attempt:
             operations, self._queued = self._queued, []
             operation = state_operation(message)
             verdict = await self._submit([*operations, operation])
+            if _is_invalid(verdict) and operations and message["type"] in DEFEATS:
+                # What was queued holds what the control plane cannot take: the failure alone must get through.
+                verdict = await self._submit([operation])
         if verdict.verdict == "accepted":
             self._state = operation.body["state"]
             if message["type"] in ("SucceedTask", "RetryTask", "TaskState"):
@@ -352,6 +362,10 @@ class Attempt:
             self.log.raw(line, logger="task.stdout", level="info")
         else:
             self.log.raw(line, logger="task.stderr", level="error")
+
+
+def _is_invalid(verdict: Verdict) -> bool:
+    return verdict.verdict != "accepted" and verdict.reason == "invalid"
 
 
 def _refusal(verdict: Verdict) -> dict[str, Any]:

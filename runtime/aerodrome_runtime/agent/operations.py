@@ -64,6 +64,8 @@ STATES: dict[str, str | None] = {
 
 PAUSES = frozenset({"DeferTask", "RescheduleTask", "AwaitInputTask"})
 """After these the same try goes on elsewhere."""
+DEFEATS = frozenset({"TaskState", "RetryTask"})
+"""These end a try without success."""
 
 
 def state_operation(message: dict[str, Any]) -> Operation:

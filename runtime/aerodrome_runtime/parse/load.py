@@ -51,6 +51,7 @@ def load_dags(*, bundle_root: Path, path: str) -> Loaded:
     Never raises for what the file does, `SystemExit` included; `KeyboardInterrupt` passes.
     """
     from airflow.dag_processing.importers.python_importer import PythonDagImporter
+    from airflow.sdk.exceptions import AirflowTaskTimeout
 
     filename = str(bundle_root / path)
     caught = _Caught()
@@ -58,7 +59,8 @@ def load_dags(*, bundle_root: Path, path: str) -> Loaded:
     logger.addFilter(caught)
     try:
         result = PythonDagImporter().import_file(filename, bundle_path=bundle_root, safe_mode=False)
-    except Exception as error:
+    except (Exception, AirflowTaskTimeout) as error:
+        # The importer's own alarm may go off while it still words an exception of the file's.
         return Loaded(errors=[(error, 0)])
     finally:
         logger.removeFilter(caught)

@@ -31,6 +31,17 @@ with DAG("tried", schedule=None):
             raise
 
     @task
+    def pushes_after_it_was_told(ti=None):
+        try:
+            for number in range(600):
+                ti.xcom_push(str(number), number)
+                time.sleep(0.1)
+        except AirflowRuntimeError:
+            print("told of it")
+            ti.xcom_push("once more", 1)
+            raise
+
+    @task
     def produce():
         return {"rows": [1, 2, 3]}
 
@@ -163,6 +174,6 @@ with DAG("tried", schedule=None):
     for each in (
         renders_again, fails, chooses_to_fail, chooses_to_wait, kills_itself, exits_hard, segfaults,
         eats_memory, times_out, sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around,
-        reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told,
+        reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told, pushes_after_it_was_told,
     ):  # fmt: skip
         each()
