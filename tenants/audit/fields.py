@@ -60,6 +60,7 @@ PLAIN: Final = _declared(
     alert_route: owner severity channels rotation
     alert_rule: name kind selector settings severity channels escalation action runbook
     alert_signal: kind dag_id subject detail
+    artefact_use: digest
     asset: name uri group extra
     asset_alias: name group
     asset_event: source_dag_id source_run_id source_task_id partition_key
@@ -78,6 +79,7 @@ PLAIN: Final = _declared(
     budget_burn: dag_id
     bundle_version: digest commit_sha branch source message pushed_by files candidates state summary
     callback: kind state dag_id run_id task_id hostname reason message
+    canary: dag_id conf on_failure state run_id message
     commit_status: commit_sha state description message
     connection: conn_id conn_type description host schema
     dag: dag_id relative_fileloc pause_reason display_name description owners tags timetable_summary
@@ -92,6 +94,7 @@ PLAIN: Final = _declared(
     deadline: kind task_id name reference problem
     deployment: reason state message created_by summary pools_before
     deployment_overlay: names pools created_by
+    email_change: email
     errand: kind
     event_log: event owner dag_id task_id run_id extra
     file_parse: path sha256 runtime_digest dependencies listed dag_hashes failures findings
@@ -134,6 +137,7 @@ PLAIN: Final = _declared(
         hostname unixname next_method rendered_map_index died note
     task_state: task_id key
     task_try: state hostname unixname died
+    storage_held: kind
     tenant: slug name environment state deletion_asked_by settings
     tenant_quota: plan overrides reason changed_by
     timetable_forecast: content_hash runs problem

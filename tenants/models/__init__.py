@@ -5,6 +5,7 @@ from tenants.models import (  # noqa: F401  Django's registry needs them loaded
     audit_mark,
     audit_row,
     audit_stream,
+    email_change,
     grant,
     identity_provider,
     invitation,

@@ -10,11 +10,13 @@ from tenants.rls import PlatformTable, TenantTable
 
 
 class CheckpointContent(models.Model):
-    """Abstract. `number` counts a chain's checkpoints; `seq` and `hash` are of the row that it signs."""
+    """Abstract. `number` counts a chain's checkpoints; `seq` and `hash` are of the row that it signs. `kept_from`: the
+    row from which on the chain is kept since, where it says so."""
 
     number = models.BigIntegerField()
     seq = models.BigIntegerField()
     hash = models.BinaryField()
+    kept_from = models.BigIntegerField(null=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -33,7 +35,9 @@ class AuditCheckpoint(TenantModel, CheckpointContent):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "number"], name="audit_checkpoint_number_uk"),
             TenantTable(
-                name="audit_checkpoint_wall", grants={"app": "SELECT", "scheduler": "SELECT, INSERT"}
+                name="audit_checkpoint_wall",
+                grants={"app": "SELECT", "scheduler": "SELECT, INSERT"},
+                owner_may=("SELECT",),
             ),
         ]
 

@@ -62,6 +62,7 @@ class AuditRow(TenantModel, AuditContent):
             TenantTable(
                 name="audit_row_wall",
                 grants={"app": "SELECT, INSERT", "scheduler": "SELECT, INSERT", "auth": "SELECT, INSERT"},
+                owner_may=("SELECT", "DELETE"),
             ),
         ]
 

@@ -13,6 +13,8 @@ class Organisation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200)
+    require_second_factor = models.BooleanField(default=False)
+    """Whether people enter its tenants by a password only with a second factor."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -22,6 +22,8 @@ class Tenant(models.Model):
     )
     state = models.CharField(max_length=20, default="active")
     """`provisioning`, `active`, `deleting` (until `purge_at`; may be undone), `purging` (past undoing)."""
+    require_second_factor = models.BooleanField(default=False)
+    """The same as the organisation's, for this tenant alone. Either one suffices."""
     purge_at = models.DateTimeField(null=True)
     deletion_asked_by = models.CharField(max_length=150, blank=True)
     max_active_tasks = models.IntegerField(default=256)

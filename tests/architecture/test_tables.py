@@ -20,6 +20,7 @@ from tenants.rls import PlatformTable, TenantTable
 PLATFORM = frozenset(
     {
         "agent",
+        "email_change",
         "identity_provider",
         "mail",
         "organisation",

@@ -22,6 +22,7 @@ NO_TENANT = {
     "organisation": "owns tenants and holds a name only; the sign-in role alone reads it",
     "organisation_member": "people in organisations; the sign-in role alone reads it",
     "sign_in_session": "sign-ins of people, who belong to no tenant; the sign-in role alone reads it",
+    "email_change": "the address that a person changes to; the sign-in role alone reads it",
     "sign_in_factor": "second factors of people, sealed; the sign-in role alone reads it",
     "identity_provider": "where an organisation's people sign in; the sign-in role alone reads it",
     "provisioned_group": "groups as identity providers name them; the sign-in role alone reads it",
