@@ -115,6 +115,7 @@ PLAIN: Final = _declared(
     operator_entry: operator role reason address
     organisation: name
     organisation_member: role
+    organisation_quota: plan overrides reason changed_by
     periodic_job: name lease_owner outcome message
     person_identity: subject external_id groups user_name
     plan: name title limits prices currency changed_by
@@ -124,9 +125,12 @@ PLAIN: Final = _declared(
     pool: name description
     pool_start: pool
     preview: branch slug state created_by
+    report: name period asked_by figures
+    report_schedule: name period channels asked_by
     retention: pruned
     provisioned_group: name external_id
     role: name description permissions created_by
+    run_day: dag_id
     runtime: digest airflow python requirements state message log
     serial: name
     secret_chain: stores

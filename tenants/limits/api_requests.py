@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
-from django.db.models import Q
-
 from tenants.limits.published import BY_NAME
-from tenants.models.plan import Plan
+from tenants.limits.read import plan_of
+from tenants.models.organisation_quota import OrganisationQuota
 from tenants.models.tenant_quota import TenantQuota
 
 FLOOR = BY_NAME["api_requests_per_minute"].least
@@ -38,8 +37,9 @@ def forget() -> None:
 def _read(tenant_id: UUID) -> int | None:
     name = "api_requests_per_minute"
     given = TenantQuota.objects.using("auth").filter(tenant_id=tenant_id).first()
-    if given is not None and name in given.overrides:
-        return given.overrides[name]  # type: ignore[no-any-return]
-    plans = Plan.objects.using("auth").filter(Q(name=given.plan if given else None) | Q(is_default=True))
-    plan = plans.order_by("is_default").first()
+    ours = OrganisationQuota.objects.using("auth").filter(organisation__tenants=tenant_id).first()
+    for row in (given, ours):
+        if row is not None and name in row.overrides:
+            return row.overrides[name]  # type: ignore[no-any-return]
+    plan, _ = plan_of(given and given.plan, ours and ours.plan, using="auth")
     return plan.limits.get(name) if plan else None

@@ -14,9 +14,12 @@ from django.db import transaction
 
 from tenants.limits.published import BY_NAME, LimitInvalid, checked, checked_prices
 from tenants.limits.read import read_quota
+from tenants.models.organisation import Organisation
+from tenants.models.organisation_quota import OrganisationQuota
 from tenants.models.plan import Plan
 from tenants.models.tenant import Tenant
 from tenants.models.tenant_quota import TenantQuota
+from tenants.organisations import OrganisationUnknown
 from tenants.scope import require_tenant
 from tenants.slugs import check_slug
 
@@ -70,6 +73,7 @@ def put_plan(
     prices: Mapping[str, object],
     currency: str = "EUR",
     is_default: bool = False,
+    is_offered: bool = False,
     by: str,
     now: datetime,
 ) -> Plan:
@@ -83,6 +87,7 @@ def put_plan(
         "prices": checked_prices(prices),
         "currency": currency,
         "is_default": is_default,
+        "is_offered": is_offered,
         "changed_at": now,
         "changed_by": by,
     }
@@ -102,7 +107,7 @@ def put_quota(
     by: str,
     now: datetime,
 ) -> tuple[UUID, dict[str, object]]:
-    """Give a tenant its plan (None: the default) and overrides; all of them are replaced. As the sign-in role.
+    """Give a tenant its plan (None: its organisation's) and overrides; all of them are replaced. As the sign-in role.
 
     Returns the tenant's id and what it had. Raises PlanUnknown, TenantUnknown, LimitInvalid.
     """
@@ -128,3 +133,51 @@ def put_quota(
             },
         )
     return tenant.id, before
+
+
+def put_organisation_quota(
+    *,
+    organisation_id: UUID,
+    plan: str | None,
+    overrides: Mapping[str, object],
+    reason: str,
+    by: str,
+    now: datetime,
+) -> dict[str, object]:
+    """Give an organisation its plan (None: the default) and what holds beside it for each of its tenants; all of it is
+    replaced. As the sign-in role. Returns what it had. Raises PlanUnknown, OrganisationUnknown, LimitInvalid."""
+    given = checked(overrides)
+    if not reason.strip():
+        raise LimitInvalid("reason", "say why: the organisation's people read it")
+    if plan is not None and not Plan.objects.using("auth").filter(name=plan).exists():
+        raise PlanUnknown(f"there is no plan '{plan}'")
+    with transaction.atomic(using="auth"):
+        if not Organisation.objects.using("auth").filter(id=organisation_id).exists():
+            raise OrganisationUnknown(f"there is no organisation {organisation_id}")
+        before = _held(organisation_id)
+        _hold(organisation_id, plan=plan, overrides=given, reason=reason.strip()[:500], by=by, now=now)
+    return before
+
+
+def choose_plan(*, organisation_id: UUID, plan: str | None, by: str, now: datetime) -> dict[str, object]:
+    """An Owner of the organisation chooses one of the plans that operators offer (None: the default one). What operators
+    gave beside it stays. Returns what it had. Raises PlanUnknown (also when a plan is not offered)."""
+    offered = Plan.objects.using("auth").filter(is_offered=True)
+    with transaction.atomic(using="auth"):
+        before = _held(organisation_id)
+        if plan is not None and plan != before["plan"] and not offered.filter(name=plan).exists():
+            raise PlanUnknown(f"there is no plan '{plan}' to choose")
+        _hold(organisation_id, plan=plan, by=by, now=now)
+    return before
+
+
+def _held(organisation_id: UUID) -> dict[str, object]:
+    rows = OrganisationQuota.objects.using("auth").filter(organisation_id=organisation_id)
+    row = rows.select_for_update().first()
+    return {"plan": row.plan, "overrides": row.overrides} if row else {"plan": None, "overrides": {}}
+
+
+def _hold(organisation_id: UUID, *, by: str, now: datetime, **values: object) -> None:
+    OrganisationQuota.objects.using("auth").update_or_create(
+        organisation_id=organisation_id, defaults={**values, "changed_at": now, "changed_by": by}
+    )

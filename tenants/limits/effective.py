@@ -1,23 +1,29 @@
-"""What holds for one tenant: its override or its plan's limit, and no more than it set for itself. Pure.
+"""What holds for one tenant: its override, or its organisation's, or its plan's limit, and no more than it set for
+itself. Pure.
 
-Called with the three JSON objects as the database keeps them: by the doors (`tenants.limits.read`) and by the
-scheduler's admission, which reads them in its one statement about pools.
+Called with the JSON objects as the database keeps them: by the doors (`tenants.limits.read`) and by the scheduler's
+admission, which reads them, one laid over the other, in its one statement about pools (the view `app.tenant_bound`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from tenants.limits.published import LIMITS, Limits, Value
+from tenants.limits.published import BY_NAME, LIMITS, Limit, Limits, Value
 
 DEFAULT_BACKFILL_SHARE = 0.5
+NOTHING: Limits = MappingProxyType({})
+SOURCES = ("plan", "organisation", "override", "own", "none")
+"""Whose a limit is: the plan of the tenant (or the default one), its organisation's (what that was given, or its
+plan), an override of the tenant, the tenant's own, nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """One limit of one tenant. `source`: `override`, `plan`, `own` (the tenant's), or `none`."""
+    """One limit of one tenant. `source`: one of `SOURCES`."""
 
     name: str
     value: Value | None
@@ -26,19 +32,42 @@ class Effective:
     """What the tenant's own value may not pass; None: nothing."""
 
 
-def effective(*, plan: Limits, overrides: Limits, own: Limits) -> dict[str, Effective]:
-    """Every published limit. Values are as `published.checked` leaves them; unknown names are passed over."""
-    out = {}
-    for limit in LIMITS:
-        name = limit.name
-        source = "override" if name in overrides else "plan"
-        bound = overrides[name] if name in overrides else plan.get(name)
-        value = bound
-        mine = own.get(name) if limit.own else None
-        if mine is not None and (bound is None or mine <= bound):
-            value, source = mine, "own"
-        out[name] = Effective(name, value, source if value is not None else "none", bound)
-    return out
+def effective(
+    *,
+    plan: Limits,
+    overrides: Limits,
+    own: Limits,
+    organisation: Limits = NOTHING,
+    plan_source: str = "plan",
+) -> dict[str, Effective]:
+    """Every published limit. Values are as `published.checked` leaves them; unknown names are passed over.
+
+    `plan_source`: whose the plan's limits are (`plan` or `organisation`).
+    """
+    return {
+        limit.name: _one(
+            limit,
+            over=((overrides, "override"), (organisation, "organisation"), (plan, plan_source)),
+            own=own,
+        )
+        for limit in LIMITS
+    }
+
+
+def bounds(names: Iterable[str], *, given: Limits, own: Limits) -> dict[str, Effective]:
+    """The same of a few limits, from what the tenant was given in all (`app.tenant_bound`): for the admission."""
+    return {name: _one(BY_NAME[name], over=((given, "plan"),), own=own) for name in names}
+
+
+def _one(limit: Limit, *, over: tuple[tuple[Limits, str], ...], own: Limits) -> Effective:
+    """The first of `over` that names it says what is given; null there is no limit."""
+    name = limit.name
+    bound, source = next(((held[name], whose) for held, whose in over if name in held), (None, "none"))
+    value = bound
+    mine = own.get(name) if limit.own else None
+    if mine is not None and (bound is None or mine <= bound):
+        value, source = mine, "own"
+    return Effective(name, value, source if value is not None else "none", bound)
 
 
 def own_limits(*, max_active_tasks: int, settings: Mapping[str, Any]) -> dict[str, Any]:

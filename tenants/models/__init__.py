@@ -15,6 +15,7 @@ from tenants.models import (  # noqa: F401  Django's registry needs them loaded
     operator_entry,
     organisation,
     organisation_member,
+    organisation_quota,
     person_identity,
     plan,
     provisioned_group,

@@ -20,6 +20,8 @@ class Plan(models.Model):
     """Millionths of the currency's unit: per task-hour, CPU-hour, GiB-hour of memory, GiB-month of storage."""
     currency = models.CharField(max_length=3, default="EUR")
     is_default = models.BooleanField(default=False)
+    is_offered = models.BooleanField(default=False)
+    """Owners of organisations may choose it themselves."""
     changed_at = models.DateTimeField()
     changed_by = models.CharField(max_length=150)
 

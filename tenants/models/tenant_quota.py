@@ -9,11 +9,11 @@ from tenants.rls import TenantTable
 
 
 class TenantQuota(TenantModel):
-    """One row per tenant at most; without one it has the default plan. A name in `overrides` wins over the plan,
-    null there is no limit."""
+    """One row per tenant at most; without one it has its organisation's plan, or the default one. A name in `overrides`
+    wins over the plan, null there is no limit."""
 
     plan = models.CharField(max_length=63, null=True)
-    """Its name; null: the default plan. No key: a plan that is deleted gives way to the default."""
+    """Its name; null: its organisation's. No key: a plan that is deleted gives way to that."""
     overrides = models.JSONField(default=dict)
     reason = models.CharField(max_length=500, default="")
     changed_at = models.DateTimeField()

@@ -21,6 +21,7 @@ NO_TENANT = {
     "user_account": "people belong to no tenant; memberships do. Only the sign-in role reads it",
     "organisation": "owns tenants and holds a name only; the sign-in role alone reads it",
     "organisation_member": "people in organisations; the sign-in role alone reads it",
+    "organisation_quota": "what an organisation's tenants may use; each sees its own organisation's (OrganisationTable)",
     "sign_in_session": "sign-ins of people, who belong to no tenant; the sign-in role alone reads it",
     "email_change": "the address that a person changes to; the sign-in role alone reads it",
     "sign_in_factor": "second factors of people, sealed; the sign-in role alone reads it",

@@ -13,7 +13,7 @@ from controlplane.foundation.db import execute
 from controlplane.ledger import alerting, transitions
 from controlplane.scheduler.start_deferred import start_deferred
 from domain.capacity import HeldReason, PoolUse, ReadyTask, admit
-from tenants.limits.effective import DEFAULT_BACKFILL_SHARE, concurrent_tasks, effective, own_limits
+from tenants.limits.effective import DEFAULT_BACKFILL_SHARE, bounds, concurrent_tasks, own_limits
 
 BATCH = 128
 """How many one look weighs."""
@@ -22,6 +22,7 @@ QUICK = 24
 QUEUE_GRACE_SECONDS = 60.0
 """How long after its last sign of life an agent's queues count as served; and how often, at the latest, tasks in
 queues that nobody serves are looked at again."""
+_BOUNDS = ("concurrent_tasks", "total_memory_mib", "task_memory_mib", "backfill_share")
 PACE = timedelta(seconds=60)
 """Over which pools limit how many tasks begin."""
 MOST = 1024
@@ -239,11 +240,11 @@ def _taken(now: datetime, using: str) -> _Taken:
         out.run_active[run] += count
         total += count
         yielding += count if yields else 0
-    for name, slots, include_deferred, per_minute, begun, next_at, mine, settings, plan, overrides in execute(
+    for name, slots, include_deferred, per_minute, begun, next_at, mine, settings, given in execute(
         "scheduler/sql/read_pools.sql", using=using
     ):
         if out.tenant_free is None:
-            limit, share = _tenant_bounds(mine, settings, plan, overrides)
+            limit, share = _tenant_bounds(mine, settings, given)
             out.tenant_free = max(limit - total, 0)
             # At least one: a small share makes a backfill slow, not stuck.
             out.yielding_free = max(int(max(limit * share, 1)) - yielding, 0)
@@ -261,11 +262,11 @@ def _taken(now: datetime, using: str) -> _Taken:
     return out
 
 
-def _tenant_bounds(mine: int, settings: Any, plan: Any, overrides: Any) -> tuple[int, float]:
+def _tenant_bounds(mine: int, settings: Any, given: Any) -> tuple[int, float]:
     """How many tasks the tenant may have queued or running, and the share of them that backfills may hold."""
     own = own_limits(max_active_tasks=mine, settings=settings)
-    if not plan and not overrides and not settings.get("limits"):
+    if not given and not settings.get("limits"):
         return mine, own.get("backfill_share", DEFAULT_BACKFILL_SHARE)
-    limits = effective(plan=plan or {}, overrides=overrides or {}, own=own)
+    limits = bounds(_BOUNDS, given=given, own=own)
     share = limits["backfill_share"].value
     return concurrent_tasks(limits), DEFAULT_BACKFILL_SHARE if share is None else share

@@ -158,3 +158,19 @@ CREATE OR REPLACE FUNCTION app.consumed_events(run uuid) RETURNS jsonb LANGUAGE 
   WHERE c.tenant_id = (SELECT app.tenant()) AND c.dag_run_id = run
 $f$;
 GRANT EXECUTE ON FUNCTION app.consumed_events TO aerodrome_app, aerodrome_granted, aerodrome_sched;
+
+-- What bounds a tenant, from where it is kept: its plan's limits (its own plan, or its organisation's, or the default
+-- one), those of its organisation, and its overrides, each over the one before; null there is no limit. `own` is what
+-- the tenant set for itself. Statements read it where they bind: nothing is copied.
+CREATE OR REPLACE VIEW app.tenant_bound WITH (security_invoker = true) AS
+SELECT t.id AS tenant_id,
+       coalesce(p.limits, '{}') || coalesce(o.overrides, '{}') || coalesce(q.overrides, '{}') AS given,
+       t.settings -> 'limits' AS own, t.settings, t.max_active_tasks, t.state
+FROM tenant t
+LEFT JOIN tenant_quota q ON q.tenant_id = t.id
+LEFT JOIN organisation_quota o ON o.organisation_id = t.organisation_id
+LEFT JOIN LATERAL (
+  SELECT limits FROM plan WHERE name = q.plan OR name = o.plan OR is_default
+  ORDER BY name IS NOT DISTINCT FROM q.plan DESC, name IS NOT DISTINCT FROM o.plan DESC LIMIT 1 OFFSET 0
+) p ON true;
+GRANT SELECT ON app.tenant_bound TO aerodrome_app, aerodrome_granted, aerodrome_sched;

@@ -3,13 +3,8 @@
 -- Bound: the DAGs given times their limit. Rows out: (dag_id).
 -- A DAG that names no such limit has its tenant's, where there is one (`failed_runs_in_a_row`).
 WITH bound AS MATERIALIZED (
-  SELECT least(
-      CASE WHEN q.overrides ? 'failed_runs_in_a_row' THEN (q.overrides ->> 'failed_runs_in_a_row')::float8 ELSE (p.limits ->> 'failed_runs_in_a_row')::float8 END,
-      (t.settings #>> '{limits,failed_runs_in_a_row}')::float8)::int AS most
-  FROM tenant t LEFT JOIN tenant_quota q ON q.tenant_id = t.id
-  LEFT JOIN LATERAL (
-    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
-  WHERE t.id = (SELECT app.tenant())
+  SELECT least((b.given ->> 'failed_runs_in_a_row')::float8, (b.own ->> 'failed_runs_in_a_row')::float8)::int AS most
+  FROM app.tenant_bound b WHERE b.tenant_id = (SELECT app.tenant())
 ), limited AS MATERIALIZED (
   SELECT d.id, d.dag_id, coalesce(nullif(d.max_consecutive_failed_runs, 0), (SELECT most FROM bound)) AS most,
     CASE d.max_consecutive_failed_runs WHEN 0 THEN 'failed_runs_in_a_row' ELSE 'max_consecutive_failed_dag_runs' END

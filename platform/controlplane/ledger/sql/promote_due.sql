@@ -3,15 +3,10 @@
 -- A tenant may bound how many retries begin in an hour of the clock: those above it wait for the next, and say so. How
 -- many began is kept (`retry_spend`) only where there is a bound.
 WITH bound AS MATERIALIZED (
-  SELECT least(
-      CASE WHEN q.overrides ? 'retries_per_hour' THEN (q.overrides ->> 'retries_per_hour')::float8 ELSE (p.limits ->> 'retries_per_hour')::float8 END,
-      (t.settings #>> '{limits,retries_per_hour}')::float8)::int AS most,
-    coalesce((SELECT r.spent FROM retry_spend r WHERE r.tenant_id = t.id
+  SELECT least((b.given ->> 'retries_per_hour')::float8, (b.own ->> 'retries_per_hour')::float8)::int AS most,
+    coalesce((SELECT r.spent FROM retry_spend r WHERE r.tenant_id = b.tenant_id
                 AND r.hour = date_trunc('hour', %(now)s::timestamptz)), 0) AS spent
-  FROM tenant t LEFT JOIN tenant_quota q ON q.tenant_id = t.id
-  LEFT JOIN LATERAL (
-    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
-  WHERE t.id = (SELECT app.tenant())
+  FROM app.tenant_bound b WHERE b.tenant_id = (SELECT app.tenant())
 ), due AS MATERIALIZED (
   SELECT ti.id, ti.state AS was, row_number() OVER (PARTITION BY ti.state ORDER BY ti.due_at, ti.id) AS n
   FROM unnest(%(ids)s::uuid[]) AS i(id)

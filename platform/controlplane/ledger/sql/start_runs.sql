@@ -6,15 +6,10 @@
 -- Rows out: (run row id, how many task instances it has to end; 0: it is over, whether it was changed by hand).
 WITH spent AS MATERIALIZED (
   SELECT FROM usage_month u
-  LEFT JOIN tenant t ON t.id = u.tenant_id
-  LEFT JOIN tenant_quota q ON q.tenant_id = u.tenant_id
-  LEFT JOIN LATERAL (
-    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
+  JOIN app.tenant_bound b ON b.tenant_id = u.tenant_id
   WHERE u.tenant_id = (SELECT app.tenant()) AND u.month = date_trunc('month', %(now)s::timestamptz AT TIME ZONE 'UTC')::date
     AND u.task_us >= 3600000000 * least(
-      CASE WHEN q.overrides ? 'task_hours_per_month' THEN (q.overrides ->> 'task_hours_per_month')::float8
-           ELSE (p.limits ->> 'task_hours_per_month')::float8 END,
-      (t.settings #>> '{limits,task_hours_per_month}')::float8)
+      (b.given ->> 'task_hours_per_month')::float8, (b.own ->> 'task_hours_per_month')::float8)
 ), waiting AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), 'hours', d.id,

@@ -3,15 +3,9 @@
 -- Index: workload_waiting; primary keys. Bound: `batch`. Rows out: all that a workload is made of;
 -- the last columns are the tenant's limits on one task, the run's partition date and the events that it consumed.
 WITH bound AS MATERIALIZED (
-  SELECT least(
-      CASE WHEN q.overrides ? 'task_memory_mib' THEN (q.overrides ->> 'task_memory_mib')::float8 ELSE (p.limits ->> 'task_memory_mib')::float8 END,
-      (t.settings #>> '{limits,task_memory_mib}')::float8)::bigint AS task_memory_mib, least(
-      CASE WHEN q.overrides ? 'log_bytes' THEN (q.overrides ->> 'log_bytes')::float8 ELSE (p.limits ->> 'log_bytes')::float8 END,
-      (t.settings #>> '{limits,log_bytes}')::float8)::bigint AS log_bytes
-  FROM tenant t LEFT JOIN tenant_quota q ON q.tenant_id = t.id
-  LEFT JOIN LATERAL (
-    SELECT limits FROM plan WHERE name = q.plan OR is_default ORDER BY is_default LIMIT 1 OFFSET 0) p ON true
-  WHERE t.id = (SELECT app.tenant())
+  SELECT least((b.given ->> 'task_memory_mib')::float8, (b.own ->> 'task_memory_mib')::float8)::bigint AS task_memory_mib,
+         least((b.given ->> 'log_bytes')::float8, (b.own ->> 'log_bytes')::float8)::bigint AS log_bytes
+  FROM app.tenant_bound b WHERE b.tenant_id = (SELECT app.tenant())
 ), picked AS (
   SELECT w.id, w.ref, w.epoch FROM workload w
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'task' AND w.agent_id IS NULL
