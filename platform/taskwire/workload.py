@@ -115,13 +115,21 @@ class BuildWork(Struct, kw_only=True):
     requirements: str = ""
 
 
+class ConnectionTestWork(Struct, kw_only=True):
+    """Test one connection with its hook, in the tenant's runtime, behind a guarded network."""
+
+    connection: dict[str, Any]
+    """conn_id, conn_type, host, schema, login, password, port, extra: in clear, for the child alone."""
+    seconds: float = 20.0
+
+
 class Workload(Struct, kw_only=True):
-    """An order to an agent. Exactly one of `task`, `parse`, `build`, `timetable`, `callback`, `trigger` is set, as
-    `kind` says."""
+    """An order to an agent. Exactly one of `task`, `parse`, `build`, `timetable`, `callback`, `trigger`,
+    `connection_test` is set, as `kind` (there `conn_test`) says."""
 
     id: str
-    """UUID: the task instance, the bundle version, the runtime, the DAG whose timetable is asked, the callback or the
-    asset watcher's trigger."""
+    """UUID: the task instance, the bundle version, the runtime, the DAG whose timetable is asked, the callback, the
+    asset watcher's trigger or the connection test."""
     tenant_id: str
     tenant: str
     """Slug, for folders, host names and logs."""
@@ -137,3 +145,4 @@ class Workload(Struct, kw_only=True):
     timetable: TimetableOrder | None = None
     callback: CallbackWork | None = None
     trigger: TriggerWork | None = None
+    connection_test: ConnectionTestWork | None = None

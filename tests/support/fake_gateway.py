@@ -233,7 +233,8 @@ class FakeGateway:
         credits["trigger"] = claim.trigger_slots
         given, kept = [], []
         for work in self.queue:
-            sort = work.kind if work.kind in credits else "other"
+            sort = {"conn_test": "callback"}.get(work.kind, work.kind)
+            sort = sort if sort in credits else "other"
             if credits[sort] > 0:
                 credits[sort] -= 1
                 given.append(work)
@@ -278,7 +279,7 @@ class FakeGateway:
         if any(operation.kind in self.invalid for operation in report.operations):
             return refuse("invalid")
         told.operations.extend(report.operations)
-        ended = {"parsed", "built", "timetabled", "handed_back", "callback_done"}
+        ended = {"parsed", "built", "timetabled", "handed_back", "callback_done", "connection_tested"}
         if known.trigger is None or known.trigger.ti is not None:
             ended |= {"trigger_event", "trigger_failed", "trigger_released"}
         if state is None and any(op.kind in ended for op in report.operations):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ class Settings:
     name: str
     task_network: Literal["none", "host"]
     mail_relay: Literal["public", "any", "off"]
+    connection_test_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    """What tests of connections may reach besides public addresses."""
     log_level: str
     uv: str | None
 
@@ -71,6 +74,16 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     relay = environment.get("AERODROME_MAIL_RELAY", "public")
     if relay not in ("public", "any", "off"):
         raise BadConfiguration("AERODROME_MAIL_RELAY must be public, any or off.")
+    try:
+        networks = tuple(
+            ipaddress.ip_network(each.strip())
+            for each in environment.get("AERODROME_CONNECTION_TEST_NETWORKS", "").split(",")
+            if each.strip()
+        )
+    except ValueError as error:
+        raise BadConfiguration(
+            f"AERODROME_CONNECTION_TEST_NETWORKS must be networks like 10.1.0.0/16, with commas: {error}."
+        ) from error
     return Settings(
         url=url.rstrip("/"),
         socket_path=socket_path,
@@ -82,6 +95,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         name=environment.get("AERODROME_AGENT_NAME") or socket.gethostname(),
         task_network=cast(Literal["none", "host"], network),
         mail_relay=cast(Literal["public", "any", "off"], relay),
+        connection_test_networks=networks,
         log_level=environment.get("AERODROME_LOG_LEVEL", "INFO").upper(),
         uv=environment.get("AERODROME_UV") or None,
     )

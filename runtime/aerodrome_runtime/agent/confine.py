@@ -93,7 +93,7 @@ class Confinement:
         _sweep_groups()
 
     def prepare(
-        self, *, runtime: Runtime, bundle: Path, limits: Wanted, network: Network | None = None
+        self, *, runtime: Runtime, bundle: Path | None, limits: Wanted, network: Network | None = None
     ) -> Confined:
         """Raises jail.uids.NoUidLeft, jail.tenant.PathTooWide or OSError."""
         home = self._home(f"h{next(self._numbers)}")
@@ -105,6 +105,11 @@ class Confinement:
             runtime=runtime, bundle=bundle, limits=limits, home=home, uid=uid, cgroup=cgroup, network=network
         )
         return Confined(spec.to_json(), dict(spec.environment), home, memory, uid, cgroup)
+
+    @property
+    def guards(self) -> bool:
+        """Whether a child's network can be guarded here."""
+        return self._isolation == "full"
 
     @property
     def nests(self) -> bool:
@@ -186,7 +191,7 @@ class Confinement:
         self,
         *,
         runtime: Runtime,
-        bundle: Path,
+        bundle: Path | None,
         limits: Wanted,
         home: Path,
         uid: int | None,
@@ -203,7 +208,7 @@ class Confinement:
             isolation=self._isolation,
             home=str(home),
             uid=uid,
-            bundle=str(bundle),
+            bundle=str(bundle) if bundle is not None else None,
             interpreter=interpreter,
             also_readable=(str(self._site), str(runtime.path)),
             network=network or self._network,

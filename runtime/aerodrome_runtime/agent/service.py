@@ -16,6 +16,7 @@ from aerodrome_runtime.agent.callback import CallbackAttempt
 from aerodrome_runtime.agent.claiming import Slots, claim_for_ever
 from aerodrome_runtime.agent.configuration import Settings
 from aerodrome_runtime.agent.confine import Confinement
+from aerodrome_runtime.agent.connectiontest import ConnectionTests
 from aerodrome_runtime.agent.dagzygotes import DagZygotes
 from aerodrome_runtime.agent.gateway import Gateway
 from aerodrome_runtime.agent.installed import install_site
@@ -95,6 +96,12 @@ class Agent:
             zygotes=self.zygotes,
             confinement=self.confinement,
             runtimes=self.runtimes,
+        )
+        self.tests = ConnectionTests(
+            zygotes=self.zygotes,
+            confinement=self.confinement,
+            runtimes=self.runtimes,
+            allowed=settings.connection_test_networks,
         )
         self.builder = Builder(runtimes=self.runtimes, uv=settings.uv)
         # A task with a network of its own speaks SMTP by itself.
@@ -186,7 +193,8 @@ class Agent:
         key = (work.id, work.epoch)
         if key in self.working:
             return
-        slots = self.slots_of.get(work.kind, self.slots_of["other"])
+        sort = "callback" if work.kind == "conn_test" else work.kind
+        slots = self.slots_of.get(sort, self.slots_of["other"])
         slots.take()
         task = asyncio.create_task(self._work(work))
         self.working[key] = (work, task)
@@ -306,6 +314,9 @@ class Agent:
                 "log": built.log,
             }
             return Operation(kind="built", body=body)
+        if work.kind == "conn_test" and work.connection_test is not None:
+            told = await self.tests.run(work=work, order=work.connection_test)
+            return Operation(kind="connection_tested", body=told)
         log.error("%s: this agent does not know workloads of kind %r", work.id, work.kind)
         return Operation(kind="handed_back")
 
@@ -323,6 +334,8 @@ def _broken(work: Workload, message: str) -> Operation:
         failure = ImportFailure(path=path, message=message, stacktrace=message, kind="timetable")
         answer = TimetableReport(dag_id=work.timetable.dag_id, failure=failure)
         return Operation(kind="timetabled", body=msgspec.to_builtins(answer))
+    if work.kind == "conn_test":
+        return Operation(kind="connection_tested", body={"status": False, "message": message})
     digest = work.build.runtime_digest if work.build is not None else ""
     body = {"runtime_digest": digest, "ok": False, "message": message, "log": ""}
     return Operation(kind="built", body=body)

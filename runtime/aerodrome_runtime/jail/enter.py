@@ -65,9 +65,12 @@ def enter(spec: JailSpec, keep_fds: Iterable[int] = ()) -> None:
         newroot.build(spec=spec, uid=uid, gid=gid)
         with step("name the host"):
             sys_.sethostname(spec.hostname)
-        if spec.network == "none":
+        if spec.network != "host":
             with step("raise the loopback"):
                 _raise_loopback()
+        if spec.network == "guarded":
+            with step("let the resolver's port be taken"):
+                _write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "53")
     with step("go home"):
         if not private_root and spec.uid:
             os.chown(spec.home, uid, gid)
@@ -93,7 +96,7 @@ def enter(spec: JailSpec, keep_fds: Iterable[int] = ()) -> None:
 
 def _namespaces(spec: JailSpec) -> int:
     flags = sys_.CLONE_NEWNS | sys_.CLONE_NEWIPC | sys_.CLONE_NEWUTS | sys_.CLONE_NEWCGROUP
-    return flags | (sys_.CLONE_NEWNET if spec.network == "none" else 0)
+    return flags | (sys_.CLONE_NEWNET if spec.network != "host" else 0)
 
 
 def _close_all_but(keep: set[int]) -> None:

@@ -26,6 +26,7 @@ _DEVICE_LINKS = {
     "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
     "stderr": "/proc/self/fd/2",
 }  # fmt: skip
+_GUARDED_RESOLVER = "nameserver 127.0.0.1\noptions edns0 timeout:3 attempts:2\n"
 _HOST_FILES_FOR_NETWORK = ("/etc/resolv.conf", "/etc/hosts")
 
 
@@ -109,7 +110,7 @@ def _write_etc(spec: JailSpec, *, uid: int, gid: int) -> None:
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         "hostname": f"{spec.hostname}\n",
         "hosts": f"127.0.0.1 localhost {spec.hostname}\n::1 localhost\n",
-        "resolv.conf": "",
+        "resolv.conf": _GUARDED_RESOLVER if spec.network == "guarded" else "",
     }
     if uid == 0:  # rootless below a container's root: the one uid there is
         files["passwd"] = f"task:x:0:{gid}:task:{HOME_INSIDE}:/bin/sh\n"

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Isolation = Literal["full", "rootless", "none"]
-Network = Literal["none", "host"]
+Network = Literal["none", "host", "guarded"]
+"""`guarded` is `none` with a resolver at 127.0.0.1, for a child whose connections the agent makes (`zygote.guard`)."""
 
 HOME_INSIDE = "/home/task"
 
@@ -76,8 +77,10 @@ class JailSpec:
     def __post_init__(self) -> None:
         if self.isolation not in ("full", "rootless", "none"):
             raise JailSpecInvalid(f"isolation is {self.isolation!r}; use full, rootless or none")
-        if self.network not in ("none", "host"):
-            raise JailSpecInvalid(f"network is {self.network!r}; use none or host")
+        if self.network not in ("none", "host", "guarded"):
+            raise JailSpecInvalid(f"network is {self.network!r}; use none, host or guarded")
+        if self.network == "guarded" and self.isolation != "full":
+            raise JailSpecInvalid("a guarded network needs full isolation: the agent looks into the attempt")
         if self.isolation == "full":
             if not self.uid or not self.gid:
                 raise JailSpecInvalid("full isolation needs a leased uid and gid, neither of them 0")

@@ -31,6 +31,7 @@ def main() -> None:
     preload.import_everything()
     preload.prove_single_threaded()
 
+    from aerodrome_runtime.zygote.connectiontest import run_connection_test
     from aerodrome_runtime.zygote.dagzygote import run_dags
     from aerodrome_runtime.zygote.parsechild import run_parse
     from aerodrome_runtime.zygote.serve import Role, serve
@@ -45,6 +46,7 @@ def main() -> None:
         "dags": run_dags,
         "parse": run_parse,
         "triggers": run_triggers,
+        "connection": run_connection_test,
     }
     serve(control=control, roles=roles, ready=ready)
 

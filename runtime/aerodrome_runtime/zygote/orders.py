@@ -31,6 +31,7 @@ class Fork(msgspec.Struct, kw_only=True, tag="fork"):
     - `dags`: control socket, log pipe, stdout pipe, stderr pipe; loads the file once and forks spares from it
     - `triggers`: requests socket, log pipe, stdout pipe, stderr pipe; runs triggers of one bundle until told to end
     - `parse`: result pipe, stdout pipe, stderr pipe; parses one file into a `FileParse`
+    - `connection`: socket, stdout pipe, stderr pipe; tests one connection, which comes over the socket
     """
 
     id: int
