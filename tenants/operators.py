@@ -20,8 +20,7 @@ ENTRY_ROLES = ("Viewer", "Op", "Admin")
 """What an operator may be in a tenant: never an Owner."""
 LONGEST_ENTRY_MINUTES = 8 * 60
 SHORTEST_REASON = 10
-PAGE = 100
-_SHOWN = ("id", "slug", "name", "state", "environment", "organisation__name", "created_at")
+_SHOWN = ("id", "slug", "name", "state", "environment", "organisation_id", "organisation__name", "created_at")
 
 
 class TenantUnknown(LookupError):

@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.limits.shapes import PlanBody, PlanShape, PlansShape, QuotaBody
-from api.portal.limits.views import invalid
+from api.portal.limits.views import PLAN_UNKNOWN, invalid
 from api.portal.operators.view import OperatorView
-from api.problems import PortalNotFound, Problem, problem
+from api.portal.pages import page_of
+from api.problems import PortalNotFound, problem
 from controlplane.foundation.clock import utc_now
 from controlplane.runs.quota import look_again, look_again_everywhere
 from tenants.audit.record import record_change, record_platform_change
@@ -22,15 +23,15 @@ from tenants.scope import tenant_scope
 from tenants.slugs import SlugInvalid, SlugReserved
 
 _COLUMNS = tuple(PlanShape().fields)
-_PLAN_UNKNOWN = Problem(422, "plan-unknown", "There is no such plan")
 
 
 class Plans(OperatorView):
     @extend_schema(responses={200: PlansShape})
     def get(self, request: Request) -> Response:
-        """Every plan."""
+        """Every plan, by name."""
         self.operator(request)
-        return Response({"plans": list(Plan.objects.using("auth").order_by("name").values(*_COLUMNS))})
+        page = page_of(request, Plan.objects.using("auth").values(*_COLUMNS), "name")
+        return page.answer("plans", page.rows)
 
 
 class OnePlan(OperatorView):
@@ -40,14 +41,14 @@ class OnePlan(OperatorView):
         caller = self.operator(request)
         given = PlanBody(data=request.data)
         given.is_valid(raise_exception=True)
-        before = Plan.objects.using("auth").filter(name=name).values(*_COLUMNS[1:6]).first()
+        before = Plan.objects.using("auth").filter(name=name).values(*_COLUMNS[1:7]).first()
         try:
             plan = put_plan(name=name, by=caller.name, now=utc_now(), **given.validated_data)
         except LimitInvalid as error:
             return invalid(error)
         except (SlugInvalid, SlugReserved) as error:
             return invalid(LimitInvalid("name", str(error)))
-        after = {column: getattr(plan, column) for column in _COLUMNS[1:6]}
+        after = {column: getattr(plan, column) for column in _COLUMNS[1:7]}
         record_platform_change(action="plan.changed", target=f"plan:{name}", before=before, after=after)
         look_again_everywhere()
         return Response({column: getattr(plan, column) for column in _COLUMNS})
@@ -75,7 +76,7 @@ class TenantPlan(OperatorView):
         except LimitInvalid as error:
             return invalid(error)
         except PlanUnknown as error:
-            return problem(_PLAN_UNKNOWN, detail=str(error), errors={"plan": [str(error)]})
+            return problem(PLAN_UNKNOWN, detail=str(error), errors={"plan": [str(error)]})
         except TenantUnknown as error:
             raise PortalNotFound(str(error)) from error
         with tenant_scope(tenant_id):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+from tenants.limits.effective import SOURCES
+from tenants.limits.read import PLAN_SOURCES
+
 
 class LimitShape(serializers.Serializer[None]):
     """`value` is what holds, null is no limit; `bound` what the tenant's own value may not pass."""
@@ -13,14 +17,17 @@ class LimitShape(serializers.Serializer[None]):
     meaning = serializers.CharField()
     enforced = serializers.CharField()
     value = serializers.FloatField(allow_null=True)
-    source = serializers.ChoiceField(("plan", "override", "own", "none"))
+    source = serializers.ChoiceField(SOURCES)
     bound = serializers.FloatField(allow_null=True)
     own = serializers.BooleanField()
     used = serializers.FloatField(allow_null=True)
 
 
 class LimitsShape(serializers.Serializer[None]):
+    """`plan_source`: who was given the plan; null where there is none."""
+
     plan = serializers.CharField(allow_null=True)
+    plan_source = serializers.ChoiceField(PLAN_SOURCES, allow_null=True)
     limits = LimitShape(many=True)
 
 
@@ -48,6 +55,7 @@ class PlanBody(serializers.Serializer[None]):
     prices = serializers.DictField(child=serializers.JSONField(), default=dict)
     currency = serializers.CharField(max_length=3, default="EUR")
     is_default = serializers.BooleanField(default=False)
+    is_offered = serializers.BooleanField(default=False)
 
 
 class PlanShape(serializers.Serializer[None]):
@@ -57,6 +65,7 @@ class PlanShape(serializers.Serializer[None]):
     prices = serializers.DictField(child=serializers.IntegerField())
     currency = serializers.CharField()
     is_default = serializers.BooleanField()
+    is_offered = serializers.BooleanField()
     changed_at = serializers.DateTimeField()
     changed_by = serializers.CharField()
 
@@ -66,8 +75,51 @@ class PlansShape(serializers.Serializer[None]):
 
 
 class QuotaBody(serializers.Serializer[None]):
-    """`plan` null: the default one. `overrides` replace those before; null there is no limit."""
+    """`plan` null: the organisation's, or the default one. `overrides` replace those before; null there is no limit."""
 
     plan = serializers.CharField(max_length=63, allow_null=True)
     overrides = serializers.DictField(child=serializers.JSONField(allow_null=True), default=dict)
     reason = serializers.CharField(max_length=500)
+
+
+class ChosenPlanBody(serializers.Serializer[None]):
+    """Null: the default one."""
+
+    plan = serializers.CharField(max_length=63, allow_null=True)
+
+
+class OfferedPlanShape(serializers.Serializer[None]):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    limits = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    prices = serializers.DictField(child=serializers.IntegerField())
+    currency = serializers.CharField()
+
+
+class OrganisationQuotaShape(serializers.Serializer[None]):
+    """`plan` null: the default one."""
+
+    plan = serializers.CharField(allow_null=True)
+    overrides = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    reason = serializers.CharField(allow_blank=True)
+    changed_at = serializers.DateTimeField(allow_null=True)
+    changed_by = serializers.CharField(allow_null=True)
+
+
+class GivenTenantShape(serializers.Serializer[None]):
+    tenant = serializers.CharField()
+    plan = serializers.CharField(allow_null=True)
+    overrides = serializers.DictField(child=serializers.JSONField(allow_null=True))
+
+
+class OrganisationPlanShape(serializers.Serializer[None]):
+    """`plan` is what holds for tenants that were given none; `tenants` are those that were given something."""
+
+    plan = OfferedPlanShape(allow_null=True)
+    plan_source = serializers.ChoiceField(PLAN_SOURCES[1:], allow_null=True)
+    overrides = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    reason = serializers.CharField(allow_blank=True)
+    changed_at = serializers.DateTimeField(allow_null=True)
+    changed_by = serializers.CharField(allow_null=True)
+    offered = OfferedPlanShape(many=True)
+    tenants = GivenTenantShape(many=True)

@@ -31,6 +31,7 @@ from tenants.limits.read import Quota, read_quota
 from tenants.scope import tenant_scope
 
 _INVALID = Problem(422, "limit-invalid", "This limit cannot be set so")
+PLAN_UNKNOWN = Problem(422, "plan-unknown", "There is no such plan")
 
 
 class TenantLimits(PortalView):
@@ -130,4 +131,5 @@ def _shape(quota: Quota, used: dict[str, float]) -> dict[str, Any]:
         limit = BY_NAME[name]
         said = {"unit": limit.unit, "meaning": limit.meaning, "enforced": limit.enforced, "own": limit.own}
         limits.append({**asdict(found), **said, "used": used.get(name)})
-    return {"plan": quota.plan.name if quota.plan else None, "limits": limits}
+    plan = quota.plan.name if quota.plan else None
+    return {"plan": plan, "plan_source": quota.plan_source, "limits": limits}

@@ -14,6 +14,7 @@ class TenantRowShape(serializers.Serializer[None]):
     state = serializers.CharField()
     environment = serializers.CharField()
     organisation = serializers.CharField()
+    organisation_id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
 
 
