@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from controlplane.alerts import absence, callbacks, deadlines, order, tell, weigh, windows
-from controlplane.bundles import receive, runtimes
-from controlplane.dagprocessor import dispatch, store, workload
+from controlplane.alerts import absence, callbacks, deadlines, order, recovery, tell, weigh, windows
+from controlplane.bundles import receive, reparse, runtimes
+from controlplane.dagprocessor import canary, dispatch, store, workload
 from controlplane.execution import report, task_states
 from controlplane.execution.outcome import OutcomeInvalid
 from controlplane.foundation.clock import utc_now
@@ -105,6 +105,8 @@ GIVE_UP = {
     "build": _build_lost,
     "timetable": timetables.timetable_lost,
     "callback": callbacks.lost,
+    "reparse": reparse.interval_over,
+    "canary": canary.canaries_due,
 }
 """What rescue does with work of other stations that was lost too often."""
 

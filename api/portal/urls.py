@@ -14,6 +14,8 @@ from api.portal.retention.views import TenantRetention
 from api.portal.schema import PortalGenerator
 from api.portal.secrets.views import SecretChain, SecretChainCheck
 from api.portal.tenants.one import Deletion, OneTenant
+from api.portal.tenants.settings import TenantSettings
+from api.portal.tenants.sign_in import TenantSignIn
 from api.portal.tenants.views import OneRuntime, Runtimes
 from api.portal.waits.views import Waits
 
@@ -25,6 +27,7 @@ urlpatterns = [
     path("tenants/<slug:slug>", OneTenant.as_view()),
     path("tenants/<slug:slug>/deletion", Deletion.as_view()),
     path("", include("api.portal.access.urls")),
+    path("tenants/<slug:slug>/settings", TenantSettings.as_view()),
     path("", include("api.portal.operators.urls")),
     path("tenants/<slug:slug>/runtimes", Runtimes.as_view()),
     path("tenants/<slug:slug>/runtimes/<uuid:runtime_id>", OneRuntime.as_view()),

@@ -146,6 +146,15 @@ class LimitInvalid(ValueError):
     """A limit or price that nobody publishes, or whose value cannot be one. `field` names it."""
 
     def __init__(self, field: str, message: str) -> None:
+    Limit(
+        "parses_per_hour",
+        "times",
+        "How often an hour the files in force are parsed again by themselves (`parse_interval_seconds`)",
+        "the tenant's settings, and the order to parse again",
+        "`parse_interval_seconds is a whole number of seconds from N`; one that was set before is lengthened",
+        least=1,
+        most=3600,
+    ),
         super().__init__(message)
         self.field = field
 

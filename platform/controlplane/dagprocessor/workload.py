@@ -10,6 +10,7 @@ from controlplane.ledger.models.runtime import Runtime
 from taskwire.parsing import ParseOrder
 from taskwire.workload import BuildWork, BundleRef, Workload
 from tenants.models.tenant import Tenant
+from tenants.tuning import value_of
 
 
 def parse_workload(*, bundle: BundleVersion, using: str = "default") -> Workload:
@@ -23,10 +24,12 @@ def parse_workload(*, bundle: BundleVersion, using: str = "default") -> Workload
     order = plan_parse(bundle=bundle, using=using) or ParseOrder(
         bundle_digest=bundle.digest, runtime_digest=bundle.runtime.digest, paths=bundle.candidates[:1]
     )
+    slug, settings = Tenant.objects.using(using).values_list("slug", "settings").get(id=bundle.tenant_id)
+    order.file_timeout_seconds = float(value_of("parse_timeout_seconds", settings))
     return Workload(
         id=str(bundle.id),
         tenant_id=str(bundle.tenant_id),
-        tenant=_slug(bundle.tenant_id, using),
+        tenant=slug,
         epoch=bundle.epoch,
         kind="parse",
         runtime_digest=bundle.runtime.digest,

@@ -15,7 +15,7 @@ from controlplane.foundation.db import execute
 from controlplane.ledger.rescue import lose_tasks
 
 PATIENCE_SECONDS = 300.0
-"""Airflow's `scheduler.task_instance_heartbeat_timeout`."""
+"""Airflow's `scheduler.task_instance_heartbeat_timeout`; a tenant may set another (`heartbeat_timeout_seconds`)."""
 
 
 def start_external(

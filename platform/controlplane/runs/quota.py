@@ -20,6 +20,12 @@ def look_again(*, now: datetime) -> None:
     notify("work", str(require_tenant()))
 
 
+def look_at_silent() -> None:
+    """Tasks of supervisors other than our agents, after the tenant's patience with them was changed."""
+    execute("runs/sql/hasten_silent.sql")
+    notify("work", str(require_tenant()))
+
+
 def look_again_everywhere() -> None:
     """The same for all tenants in which tasks or runs may wait for a limit. Outside of a scope."""
     execute("runs/sql/hasten_everywhere.sql", using="scheduler")

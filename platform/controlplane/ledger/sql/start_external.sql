@@ -1,7 +1,7 @@
 -- Purpose: a supervisor other than our agent starts an attempt that was dispatched; its workload leaves the
 -- queue of agents (claimed by none of them) and it is watched by its own heartbeat.
 -- Locks: the workload (SKIP LOCKED: one that an agent is just claiming is not ours), then the instance.
--- A `silent` item looks after its heartbeat. Index: primary keys. Rows out: the columns of start_tasks.sql.
+-- A `silent` item looks after its heartbeat, with the tenant's own patience where it has one. Index: primary keys. Rows out: the columns of start_tasks.sql.
 WITH mine AS MATERIALIZED (
   SELECT ref, epoch FROM workload
   WHERE tenant_id = (SELECT app.tenant()) AND kind = 'task' AND ref = %(id)s::uuid AND epoch = %(epoch)s::int
@@ -22,7 +22,9 @@ WITH mine AS MATERIALIZED (
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.ref = s.id AND w.epoch = s.epoch AND w.kind = 'task'
 ), watched AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
-  SELECT (SELECT app.tenant()), 'silent', s.id, clock_timestamp() + %(patience)s::float8 * interval '1 second'
+  SELECT (SELECT app.tenant()), 'silent', s.id, clock_timestamp() + coalesce(
+    (SELECT (t.settings ->> 'heartbeat_timeout_seconds')::float8 FROM tenant t WHERE t.id = (SELECT app.tenant())),
+    %(patience)s::float8) * interval '1 second'
   FROM started s
 ), paced AS ( -- for pools that limit their starts: where a tenant has none, nothing is looked up
   INSERT INTO pool_start (id, tenant_id, pool, started_at)
