@@ -33,7 +33,10 @@ log = structlog.get_logger("alerts")
 BATCH = 1000
 LEAST_RUNS = 5
 """Fewer earlier runs say nothing of how long a run takes."""
-SETTLED_BY_SUCCESS = ("run_failed", "task_failed", "run_absent", "deadline_missed", "runtime_regression")
+SETTLED_BY_SUCCESS = (
+    *("run_failed", "task_failed", "run_absent", "deadline_missed", "runtime_regression"),
+    *("dag_paused", "retry_budget"),
+)
 _WORDS = {
     "run_failed": "the run failed",
     "task_failed": "the task failed",
@@ -44,6 +47,8 @@ _WORDS = {
     "import_error": "the file cannot be imported",
     "no_consumer": "no agent serves this queue",
     "secret_failed": "the secret could not be had",
+    "dag_paused": "the DAG was paused",
+    "retry_budget": "retries wait for the next hour",
     "budget_burn": "the budget is being used up",
 }
 

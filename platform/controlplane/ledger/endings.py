@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from controlplane.foundation.db import execute
+from controlplane.ledger import alerting
 from controlplane.ledger.record_event import record_event
 
 
@@ -31,8 +32,9 @@ def end_deadlocked(*, runs: Sequence[UUID], using: str) -> list[UUID]:
 def pause_failing(*, dags: Sequence[str], now: datetime, using: str) -> list[str]:
     """Of these DAGs, a run of which just failed, those that failed too often are paused; returns them."""
     rows = execute("ledger/sql/pause_failing.sql", using=using, dags=sorted(set(dags)))
-    for (dag_id,) in rows:
+    for dag_id, reason in rows:
         # As Airflow's scheduler writes it.
         extra = f"[('dag_id', '{dag_id}'), ('is_paused', True)]"
         record_event(event="paused", owner="scheduler", now=now, extra=extra, using=using, dag_id=dag_id)
+        alerting.tell(kind="dag_paused", dag_id=dag_id, detail={"what": reason}, now=now, using=using)
     return [row[0] for row in rows]

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from controlplane.foundation.db import execute, json_list
+from controlplane.ledger import alerting
 from controlplane.ledger.alerts import owe_run_callbacks
 from controlplane.ledger.endings import pause_failing
 
@@ -189,8 +190,13 @@ def finish_runs(*, runs: Sequence[UUID], now: datetime, using: str) -> list[RunO
 
 
 def promote_due(*, ids: Sequence[UUID], now: datetime, using: str) -> int:
-    """Due retries and reschedules are scheduled again. Returns how many."""
-    return len(execute("ledger/sql/promote_due.sql", using=using, ids=list(ids), now=now))
+    """Due retries and reschedules are scheduled again. Returns how many; those for which the tenant's budget of
+    retries has no room wait, and rules that want it hear so."""
+    rows = execute("ledger/sql/promote_due.sql", using=using, ids=list(ids), now=now)
+    late = [(dag_id, why) for dag_id, why in rows if dag_id is not None]
+    for dag_id, why in late:
+        alerting.tell(kind="retry_budget", dag_id=dag_id, detail={"what": why}, now=now, using=using)
+    return len(rows) - len(late)
 
 
 def dispatch_tasks(*, ids: Sequence[UUID], now: datetime, using: str) -> list[tuple[UUID, int]]:

@@ -21,6 +21,8 @@ TITLES: Final = {
     "secret_failed": "Secret failed",
     "budget_burn": "Budget is being used up",
     "error_budget": "Error budget burns",
+    "dag_paused": "DAG was paused",
+    "retry_budget": "Retries wait",
     "platform": "The platform is in trouble",
     "summary": "Maintenance is over",
     "test": "Test notification",

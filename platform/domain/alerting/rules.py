@@ -60,6 +60,12 @@ KINDS: Final[dict[str, Kind]] = {
     "secret_failed": Kind(
         "A secret could not be read or written", frozenset({"secret_failed"}), {}, system=True
     ),
+    "dag_paused": Kind(
+        "The platform paused a DAG, as its last runs all failed", frozenset({"dag_paused"}), {}
+    ),
+    "retry_budget": Kind(
+        "Retries wait, as the tenant began all that it may in this hour", frozenset({"retry_budget"}), {}
+    ),
     "budget_burn": Kind("A spending budget is being used up", frozenset({"budget_burn"}), {}),
     "error_budget": Kind(
         "Runs fail faster than the objective allows: burn rates over several windows",

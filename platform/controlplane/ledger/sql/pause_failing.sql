@@ -1,6 +1,6 @@
 -- Purpose: DAGs whose last `max_consecutive_failed_dag_runs` runs all failed are paused, and say why; they plan
 -- nothing any more. Locks: the DAGs in id order, then their plans. Index: dag_run_recent.
--- Bound: the DAGs given times their limit. Rows out: (dag_id).
+-- Bound: the DAGs given times their limit. Rows out: (dag_id, why).
 -- A DAG that names no such limit has its tenant's, where there is one (`failed_runs_in_a_row`).
 WITH bound AS MATERIALIZED (
   SELECT least((b.given ->> 'failed_runs_in_a_row')::float8, (b.own ->> 'failed_runs_in_a_row')::float8)::int AS most
@@ -25,9 +25,9 @@ WITH bound AS MATERIALIZED (
       WHERE tenant_id = (SELECT app.tenant()) AND dag_id = l.dag_id ORDER BY run_after DESC, id DESC LIMIT l.most) last
     WHERE last.state = 'failed' OFFSET 0) f
   WHERE d.id = l.id AND d.tenant_id = (SELECT app.tenant()) AND f.n >= l.most
-  RETURNING d.id, d.dag_id
+  RETURNING d.id, d.dag_id, d.pause_reason
 ), unplanned AS (
   DELETE FROM work_item w USING paused p
   WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'plan' AND w.ref = p.id
 )
-SELECT dag_id FROM paused
+SELECT dag_id, pause_reason FROM paused

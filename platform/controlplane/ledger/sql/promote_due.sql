@@ -1,5 +1,6 @@
 -- Purpose: retries and reschedules whose time has come are scheduled again; a retry is a new try.
--- Locks: the instances. Index: primary key. Bound: the ids given. Rows out: (id).
+-- Locks: the instances. Index: primary key. Bound: the ids given. Rows out: (NULL, NULL) per promoted one; then
+-- (dag_id, why) once per DAG of which some wait.
 -- A tenant may bound how many retries begin in an hour of the clock: those above it wait for the next, and say so. How
 -- many began is kept (`retry_spend`) only where there is a bound.
 WITH bound AS MATERIALIZED (
@@ -30,7 +31,7 @@ WITH bound AS MATERIALIZED (
   WHERE ti.id = due.id AND ti.tenant_id = (SELECT app.tenant()) AND due.was = 'up_for_retry'
     AND due.n > bound.most - bound.spent
     AND ti.state = 'up_for_retry' AND ti.due_at <= %(now)s::timestamptz
-  RETURNING ti.id, ti.due_at
+  RETURNING ti.id, ti.due_at, ti.dag_id, ti.held_reason
 ), items AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at) SELECT (SELECT app.tenant()), 'due', id, due_at FROM postponed
 ), kept AS (
@@ -41,4 +42,6 @@ WITH bound AS MATERIALIZED (
   ON CONFLICT (tenant_id) DO UPDATE SET hour = excluded.hour,
     spent = excluded.spent + CASE WHEN r.hour = excluded.hour THEN r.spent ELSE 0 END
 )
-SELECT id FROM promoted
+SELECT NULL AS dag_id, NULL AS why FROM promoted
+UNION ALL
+SELECT dag_id, min(held_reason) FROM postponed GROUP BY dag_id
