@@ -18,6 +18,8 @@ from django.db.backends.ddl_references import Statement
 from tenants import rls_parts
 
 ROLES = {"app": "aerodrome_app", "scheduler": "aerodrome_sched", "auth": "aerodrome_auth"}
+OWNER = "aerodrome_owner"
+"""Owns tables and functions. The wall is forced on it, too."""
 _MINE = "(SELECT app.tenant())"
 
 
@@ -55,7 +57,8 @@ class TenantTable(_Ddl):
     """The wall around one table.
 
     `wide`: roles that see every tenant's rows (thin tables without content, or what sign-in needs).
-    `column`: the tenant's column (`id` on the tenant table itself). `grants`: privileges per role.
+    `column`: the tenant's column (`id` on the tenant table itself). `grants`: privileges per role. `owner_may`: what
+    functions that run as their owner may do with rows of the tenant in scope; without it they see none.
     """
 
     def __init__(
@@ -65,9 +68,11 @@ class TenantTable(_Ddl):
         wide: tuple[str, ...] = (),
         column: str = "tenant_id",
         grants: dict[str, str] | None = None,
+        owner_may: tuple[str, ...] = (),
     ) -> None:
         super().__init__(name=name)
         self.wide = tuple(wide)
+        self.owner_may = tuple(owner_may)
         self.column = column
         self.grants = grants or {
             "app": "SELECT, INSERT, UPDATE, DELETE",
@@ -81,7 +86,8 @@ class TenantTable(_Ddl):
 
     def deconstruct(self) -> tuple[str, tuple[()], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()
-        return path, (), {**kwargs, "wide": self.wide, "column": self.column, "grants": self.grants}
+        kwargs |= {"wide": self.wide, "column": self.column, "grants": self.grants}
+        return path, (), kwargs | ({"owner_may": self.owner_may} if self.owner_may else {})
 
     def constraint_sql(self, model: Any, schema_editor: BaseDatabaseSchemaEditor) -> str | None:  # type: ignore[override]
         table = model._meta.db_table
@@ -119,6 +125,10 @@ class TenantTable(_Ddl):
             out.append(
                 f'CREATE POLICY wide_{role} ON "{table}" AS PERMISSIVE FOR ALL TO {ROLES[role]} USING (true) WITH CHECK (true)'
             )
+        for command in self.owner_may:
+            out.append(
+                f'CREATE POLICY owner_{command.lower()} ON "{table}" AS PERMISSIVE FOR {command} TO {OWNER} USING ({mine})'
+            )
         for role, privileges in self.privileges().items():
             out.append(f'GRANT {privileges} ON "{table}" TO {role}')
         if self.column == "tenant_id":
@@ -133,6 +143,7 @@ class TenantTable(_Ddl):
 
     def drop(self, table: str) -> str:
         names = ["tenant_rows", "tenant_guard", rls_parts.POLICY, *(f"wide_{role}" for role in self.wide)]
+        names += [f"owner_{command.lower()}" for command in self.owner_may]
         return ";\n".join(f'DROP POLICY IF EXISTS {name} ON "{table}"' for name in names)
 
 

@@ -6,28 +6,41 @@ reads all at once. Called by the `verify_audit` command, the portal and the expo
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from django.conf import settings
+from django.db import connections
 
 from tenants.audit import checkpoint
 from tenants.audit.checkpoint import CheckpointStore
 from tenants.audit.checkpoint_files import CheckpointFiles
 from tenants.audit.entry import FIELDS, PLATFORM
-from tenants.audit.verify import Verdict, verify_chain
+from tenants.audit.verify import Verdict, last_cut, verify_chain
 from tenants.models.audit_row import AuditRow, PlatformAuditRow
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 
-PIECE: Final = 2000
+_END: Final = "-----END PUBLIC KEY-----"
+PIECE: Final = 5000
 """Rows per statement and transaction."""
 _COLUMNS: Final = (*FIELDS, "seq", "prev", "digest", "hash")
+_TenantRow = namedtuple("_TenantRow", _COLUMNS)  # type: ignore[misc]  # the columns are a constant
+_PlatformRow = namedtuple("_PlatformRow", (*_COLUMNS, "organisation_id"))  # type: ignore[misc]
+_READ: Final = f"""
+SELECT {", ".join(_COLUMNS)} FROM audit_row
+WHERE tenant_id = %s AND seq > %s ORDER BY seq LIMIT %s
+"""  # noqa: S608  the columns are a constant
+_READ_PLATFORM: Final = f"""
+SELECT {", ".join(_COLUMNS)}, organisation_id FROM platform_audit_row
+WHERE seq > %s ORDER BY seq LIMIT %s
+"""  # noqa: S608
 
 
 class ChainUnknown(LookupError):
@@ -35,8 +48,18 @@ class ChainUnknown(LookupError):
 
 
 def checkpoint_store() -> CheckpointStore:
-    """Where this installation keeps them."""
+    """Where this installation keeps them: a bucket, where one is named, or a folder."""
+    if settings.AUDIT_BUCKET["url"]:
+        return _bucket(tuple(settings.AUDIT_BUCKET.items()))
     return CheckpointFiles(root=Path(settings.AUDIT_CHECKPOINTS))
+
+
+@cache
+def _bucket(given: tuple[tuple[str, Any], ...]) -> CheckpointStore:
+    # Loaded where there is a bucket: the library takes 30 MB.
+    from tenants.audit.checkpoint_bucket import CheckpointBucket
+
+    return CheckpointBucket(**dict(given))
 
 
 @cache
@@ -50,6 +73,24 @@ def _key(pem: str) -> Ed25519PrivateKey:
 def signing_key() -> Ed25519PrivateKey:
     """The installation's key."""
     return _key(settings.SIGNING_KEY)
+
+
+def verifying_keys() -> tuple[Ed25519PublicKey, ...]:
+    """Whose signatures hold, oldest first: former keys, and the installation's."""
+    return *_former(settings.SIGNING_KEYS_PREVIOUS), signing_key().public_key()
+
+
+@cache
+def _former(text: str) -> tuple[Ed25519PublicKey, ...]:
+    found = []
+    for part in text.split(_END)[:-1]:
+        key = load_pem_public_key(f"{part.strip()}\n{_END}\n".encode())
+        if not isinstance(key, Ed25519PublicKey):
+            raise TypeError("AERODROME_SIGNING_KEYS_PREVIOUS must be Ed25519 public keys in PEM")
+        found.append(key)
+    if text.strip() and (not found or text.rpartition(_END)[2].strip()):
+        raise TypeError("AERODROME_SIGNING_KEYS_PREVIOUS must be Ed25519 public keys in PEM")
+    return tuple(found)
 
 
 def all_chains(store: CheckpointStore) -> list[UUID]:
@@ -71,11 +112,12 @@ def find_chain(name: str) -> UUID:
 
 
 def verify(chain: UUID, *, store: CheckpointStore) -> Verdict:
-    """One chain from its first row to its last."""
-    points, wrong = checkpoint.read_all(store.read(chain=chain), chain=chain, key=signing_key().public_key())
+    """One chain from the first row that is kept to its last."""
+    points, wrong = checkpoint.read_all(store.read(chain=chain), chain=chain, keys=verifying_keys())
+    cut = last_cut(points)
     return verify_chain(
         chain=chain,
-        rows=each_row(chain),
+        rows=each_row(chain, after=0 if cut is None else (cut.kept_from or 1) - 1),
         checkpoints=points,
         broken_checkpoint=wrong,
         find_follower=lambda prev: _follower(chain, prev),
@@ -93,13 +135,14 @@ def each_row(chain: UUID, *, after: int = 0) -> Iterator[Any]:
 
 
 def read_piece(chain: UUID, *, after: int, most: int = PIECE, using: str = "default") -> list[Any]:
-    """At most `most` rows behind `after`."""
+    """At most `most` rows behind `after`: plain tuples with names, as whole chains are read here."""
     if chain == PLATFORM:
-        rows = PlatformAuditRow.objects.using("auth").filter(seq__gt=after).order_by("seq")
-        return list(rows.values_list(*_COLUMNS, "organisation_id", named=True)[:most])
-    with tenant_scope(chain, using=using):
-        own = AuditRow.objects.using(using).filter(tenant_id=chain, seq__gt=after).order_by("seq")
-        return list(own.values_list(*_COLUMNS, named=True)[:most])
+        with connections["auth"].cursor() as cursor:
+            cursor.execute(_READ_PLATFORM, [after, most])
+            return list(map(_PlatformRow._make, cursor.fetchall()))
+    with tenant_scope(chain, using=using), connections[using].cursor() as cursor:
+        cursor.execute(_READ, [chain, after, most])
+        return list(map(_TenantRow._make, cursor.fetchall()))
 
 
 def _follower(chain: UUID, prev: bytes) -> int | None:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -50,7 +51,8 @@ class CheckpointStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What was signed. `before`: digest of the checkpoint before, empty for the first."""
+    """What was signed. `before`: digest of the checkpoint before, empty for the first. `kept_from`: rows before that
+    one, which an earlier checkpoint signed, are kept no longer; None where it says nothing of it."""
 
     chain: UUID
     number: int
@@ -58,9 +60,10 @@ class Checkpoint:
     hash: bytes
     at: datetime
     before: str
+    kept_from: int | None = None
 
     def words(self) -> dict[str, object]:
-        return {
+        words: dict[str, object] = {
             "chain": str(self.chain),
             "number": self.number,
             "seq": self.seq,
@@ -68,6 +71,7 @@ class Checkpoint:
             "at": self.at.isoformat(),
             "before": self.before,
         }
+        return words if self.kept_from is None else {**words, "kept_from": self.kept_from}
 
 
 def sign(checkpoint: Checkpoint, *, key: Ed25519PrivateKey) -> str:
@@ -82,36 +86,55 @@ def digest_of_text(text: str) -> str:
     return hashlib.sha256(text.strip().encode()).hexdigest()
 
 
-def read(text: str, *, key: Ed25519PublicKey) -> Checkpoint:
-    """Raises CheckpointBroken."""
+def read(text: str, *, keys: Sequence[Ed25519PublicKey]) -> Checkpoint:
+    """Signed with one of `keys`. Raises CheckpointBroken."""
+    return _read(text, keys)[0]
+
+
+def _read(text: str, keys: Sequence[Ed25519PublicKey]) -> tuple[Checkpoint, int]:
+    """With the place of the key."""
     try:
         given = json.loads(text)
         signature = base64.b64decode(given.pop("signature"), validate=True)
-        key.verify(signature, _LABEL + canonical(given).encode())
-        return Checkpoint(
+        signer = _signer(signature, _LABEL + canonical(given).encode(), keys)
+        point = Checkpoint(
             chain=UUID(given["chain"]),
             number=int(given["number"]),
             seq=int(given["seq"]),
             hash=bytes.fromhex(given["hash"]),
             at=datetime.fromisoformat(given["at"]),
             before=str(given["before"]),
+            kept_from=None if given.get("kept_from") is None else int(given["kept_from"]),
         )
+        return point, signer
     except InvalidSignature as error:
         raise CheckpointBroken("its signature is not this installation's") from error
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise CheckpointBroken(f"it cannot be read: {type(error).__name__}") from error
 
 
+def _signer(signature: bytes, words: bytes, keys: Sequence[Ed25519PublicKey]) -> int:
+    """The newest key that it was made with. Raises InvalidSignature."""
+    for place in reversed(range(len(keys))):
+        try:
+            keys[place].verify(signature, words)
+        except InvalidSignature:
+            continue
+        return place
+    raise InvalidSignature
+
+
 def read_all(
-    texts: list[tuple[int, str]], *, chain: UUID, key: Ed25519PublicKey
+    texts: list[tuple[int, str]], *, chain: UUID, keys: Sequence[Ed25519PublicKey]
 ) -> tuple[list[Checkpoint], str | None]:
-    """The good ones by number, and what is wrong with the first bad one, if any is."""
+    """The good ones by number, and what is wrong with the first bad one, if any is. `keys`: oldest first; behind a
+    checkpoint that one of them signed, an older one signs nothing any more: a key that was taken away forges no news."""
     good: list[Checkpoint] = []
     wrong: str | None = None
     before, expected = "", 1
     for number, text in texts:
         try:
-            point = read(text, key=key)
+            point, signer = _read(text, keys)
             if point.chain != chain or point.number != number:
                 raise CheckpointBroken("it belongs to another place")
         except CheckpointBroken as error:
@@ -123,5 +146,6 @@ def read_all(
         elif point.before != before:
             wrong = wrong or f"checkpoint {number} does not follow the one before it"
         good.append(point)
+        keys = keys[signer:]
         before, expected = digest_of_text(text), number + 1
     return good, wrong

@@ -30,6 +30,7 @@ HIDDEN: Final = _declared(
     asset_state: value
     audit_stream: access_key_id sealed_secret
     connection: login sealed
+    connection_test: digest message sealed
     dag_version: source spec
     data_key: wrapped
     deployment_overlay: sealed
@@ -43,6 +44,7 @@ HIDDEN: Final = _declared(
     task_instance: next_kwargs
     task_state: value
     timetable_forecast: past
+    tenant_export: sealed
     token: digest
     trigger: kwargs
     user_account: password
@@ -81,6 +83,7 @@ PLAIN: Final = _declared(
     callback: kind state dag_id run_id task_id hostname reason message
     canary: dag_id conf on_failure state run_id message
     commit_status: commit_sha state description message
+    connection_test: conn_id state created_by
     connection: conn_id conn_type description host schema
     dag: dag_id relative_fileloc pause_reason display_name description owners tags timetable_summary
         timetable_description next_partition_key schedule
@@ -143,6 +146,7 @@ PLAIN: Final = _declared(
     task_try: state hostname unixname died
     storage_held: kind
     tenant: slug name environment state deletion_asked_by settings
+    tenant_export: state sha256 left_out missing message asked_by
     tenant_quota: plan overrides reason changed_by
     timetable_forecast: content_hash runs problem
     token: name kind role scopes prefix created_by

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from tenants.audit.chains import signing_key
+from tenants.audit.chains import signing_key, verifying_keys
 from tenants.audit.checkpoint import Checkpoint, CheckpointStore, digest_of_text, read, sign
 from tenants.audit.entry import PLATFORM
 from tenants.models.audit_checkpoint import AuditCheckpoint, PlatformAuditCheckpoint
@@ -50,25 +50,59 @@ def sign_chain(
         return Signed(seq, due)
     if (there := store.get(chain=chain, number=number + 1)) is not None:
         return _adopt(chain, alias, there, now)
+    return Signed(_put(chain, alias, store, number, head, now, None).seq, None)
+
+
+def sign_cut(*, chain: UUID, kept_from: int, store: CheckpointStore, now: datetime, using: str) -> bool:
+    """Sign that a tenant's chain is kept from this row on, with its newest row. False: a checkpoint that was written
+    and not remembered was taken over instead; ask again. Raises CheckpointThere: somebody else signed just now."""
+    with _scope(chain, using):
+        points, rows = _tables(chain, using)
+        number = points.order_by("-number").values_list("number", flat=True).first() or 0
+        head = rows.order_by("-seq").values_list("seq", "hash").first()
+    if (there := store.get(chain=chain, number=number + 1)) is not None:
+        _adopt(chain, using, there, now)
+        return False
+    _put(chain, using, store, number, head, now, kept_from)
+    return True
+
+
+def _put(
+    chain: UUID,
+    alias: str,
+    store: CheckpointStore,
+    number: int,
+    head: Any,
+    now: datetime,
+    kept_from: int | None,
+) -> Checkpoint:
+    """The one after `number`, of the row (seq, hash) `head`."""
     last_text = store.get(chain=chain, number=number) if number else None
     before = digest_of_text(last_text) if last_text is not None else ""
     point = Checkpoint(
-        chain=chain, number=number + 1, seq=head[0], hash=bytes(head[1]), at=now, before=before
+        chain=chain,
+        number=number + 1,
+        seq=head[0],
+        hash=bytes(head[1]),
+        at=now,
+        before=before,
+        kept_from=kept_from,
     )
     store.put(chain=chain, number=number + 1, text=sign(point, key=signing_key()))
     _remember(chain, alias, point)
-    return Signed(point.seq, None)
+    return point
 
 
 def _adopt(chain: UUID, alias: str, text: str, now: datetime) -> Signed:
     """A checkpoint that was written and not remembered. Raises CheckpointBroken when it is not ours."""
-    point = read(text, key=signing_key().public_key())
+    point = read(text, keys=verifying_keys())
     _remember(chain, alias, point)
     return Signed(point.seq, now)
 
 
 def _remember(chain: UUID, alias: str, point: Checkpoint) -> None:
     values = {"number": point.number, "seq": point.seq, "hash": point.hash, "at": point.at}
+    values["kept_from"] = point.kept_from
     with _scope(chain, alias):
         if chain == PLATFORM:
             PlatformAuditCheckpoint(**values).save(using=alias, force_insert=True)

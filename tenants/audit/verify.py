@@ -3,19 +3,24 @@
 What each finding means: `altered`: the row's content or hash was changed. `removed`: rows are missing before one
 that is there. `reordered`: the row that belongs here stands elsewhere. `cut off`: the chain ends before a row that
 a checkpoint signed. `rewritten`: the chain is whole in itself and not the one that was signed. `checkpoint`: a
-checkpoint itself is altered, unreadable or missing. Rows after the newest checkpoint are protected by the chain
-alone: whoever owns the database can cut those, for the seconds until the next checkpoint.
+checkpoint itself is altered, unreadable or missing, or says that the chain is kept from a row that none signed.
+
+Where a checkpoint says that rows are kept from one on, the chain begins there: at a row that an earlier checkpoint signed.
+What was before it is gone, and no part of the promise any more. Without such a word missing rows are `removed`. Rows
+after the newest checkpoint are protected by the chain alone: whoever owns the database can cut those, for the seconds
+until the next checkpoint.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from tenants.audit.checkpoint import Checkpoint
-from tenants.audit.entry import FIELDS, PLATFORM, START, digest_of, link
+from tenants.audit.entry import FIELDS, PLATFORM, START, ChainHashes, digest_of, link
 
 _NEAR: Final = 1000
 """How far a row is looked for that was moved."""
@@ -42,12 +47,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`rows` were read, up to the finding; `signed`: up to where checkpoints vouch for them."""
+    """`rows` were read, up to the finding; `signed`: up to where checkpoints vouch for them; `begins`: the first row that
+    is kept, since `cut_at` where that is not the first one of all."""
 
     chain: UUID
     rows: int
     signed: int
     finding: Finding | None
+    begins: int = 1
+    cut_at: datetime | None = None
 
     @property
     def holds(self) -> bool:
@@ -61,7 +69,10 @@ class Verdict:
             "holds": self.holds,
             "rows": self.rows,
             "signed_to": self.signed,
+            "kept_from": self.begins,
         }
+        if self.cut_at is not None:
+            said["kept_since"] = self.cut_at.isoformat()
         if (found := self.finding) is not None:
             row_id = str(found.row_id) if found.row_id else None
             said |= {"kind": found.kind, "row": found.seq, "row_id": row_id, "what": found.what}
@@ -81,13 +92,34 @@ def verify_chain(
     checkpoints: list[Checkpoint],
     broken_checkpoint: str | None = None,
     find_follower: Callable[[bytes], int | None] = lambda prev: None,
+    until: int | None = None,
 ) -> Verdict:
     """`rows` in the order of `seq`. `checkpoints`: those with a good signature, by number; `broken_checkpoint`:
-    what is wrong with one, if anything. `find_follower`: where the row stands that says it follows this hash."""
-    wanted = {point.seq: point for point in checkpoints}
-    expected, prev, signed = 1, START, 0
+    what is wrong with one, if anything. `find_follower`: where the row stands that says it follows this hash.
+    `until`: `rows` end there, and checkpoints of later ones are not held against them."""
+    wanted = {point.seq: point for point in checkpoints if until is None or point.seq <= until}
+    cut = last_cut(checkpoints)
+    begins, cut_at = (cut.kept_from or 1, cut.at) if cut else (1, None)
+    expected, signed = begins, begins - 1
+    prev: bytes | None = START if begins == 1 else None
+    hashes = ChainHashes(chain=chain)
+
+    def verdict(finding: Finding | None) -> Verdict:
+        return Verdict(chain, expected - begins, signed, finding, begins, cut_at)
+
+    if begins > 1 and begins not in wanted:
+        what = f"checkpoint {cut and cut.number} says that rows are kept from {begins} on, which no checkpoint signed"
+        return verdict(Finding("checkpoint", begins, what))
     for row in rows:
-        finding = _of_row(row, chain, expected, prev, find_follower)
+        if row.seq < begins:
+            continue  # it is on its way out
+        good = (
+            row.seq == expected
+            and row.prev == prev
+            and row.digest == (digest := hashes.digest(row))
+            and row.hash == hashes.link(seq=expected, prev=prev or START, digest=digest)
+        )
+        finding = None if good else _of_row(row, chain, expected, prev, find_follower)
         if finding is None and (point := wanted.get(row.seq)) is not None:
             if point.hash != bytes(row.hash):
                 what = (
@@ -98,22 +130,29 @@ def verify_chain(
             else:
                 signed = row.seq
         if finding is not None:
-            return Verdict(chain, expected - 1, signed, finding)
+            return verdict(finding)
         expected, prev = row.seq + 1, bytes(row.hash)
     last = max(wanted, default=0)
     if last >= expected:
         what = f"the chain ends at row {expected - 1}; checkpoint {wanted[last].number} signed row {last}"
-        return Verdict(chain, expected - 1, signed, Finding("cut off", expected, what))
+        return verdict(Finding("cut off", expected, what))
     if broken_checkpoint is not None:
-        return Verdict(chain, expected - 1, signed, Finding("checkpoint", signed, broken_checkpoint))
-    return Verdict(chain, expected - 1, signed, None)
+        return verdict(Finding("checkpoint", signed, broken_checkpoint))
+    return verdict(None)
+
+
+def last_cut(checkpoints: list[Checkpoint]) -> Checkpoint | None:
+    """The checkpoint that says from where on rows are kept; None while all are."""
+    cuts = [point for point in checkpoints if point.kept_from is not None]
+    return max(cuts, key=lambda point: point.kept_from or 0, default=None)
 
 
 def _of_row(
-    row: Any, chain: UUID, expected: int, prev: bytes, find_follower: Callable[[bytes], int | None]
+    row: Any, chain: UUID, expected: int, prev: bytes | None, find_follower: Callable[[bytes], int | None]
 ) -> Finding | None:
+    """`prev` None: of the first row that is kept, whose hash a checkpoint signed with what it follows."""
     if row.seq != expected:
-        elsewhere = find_follower(prev)
+        elsewhere = None if prev is None else find_follower(prev)
         if elsewhere is not None and elsewhere != row.seq:
             return Finding("reordered", expected, f"row {expected} stands at place {elsewhere}")
         missing = f"row {expected}" if row.seq == expected + 1 else f"rows {expected} to {row.seq - 1}"
@@ -121,6 +160,7 @@ def _of_row(
     digest = bytes(row.digest)
     if digest_of(content_of(row, chain=chain), chain=chain) != digest:
         return Finding("altered", expected, "the content is not what was recorded", row.id)
+    prev = bytes(row.prev) if prev is None else prev
     if (
         link(chain=chain, seq=row.seq, prev=prev, digest=digest) == bytes(row.hash)
         and bytes(row.prev) == prev

@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import apps
 
 from tenants import rls_parts
-from tenants.rls import ROLES, PlatformTable, TenantForeignKey, TenantTable
+from tenants.rls import OWNER, ROLES, PlatformTable, TenantForeignKey, TenantTable
 from tests.support.catalog import Table, read_tables, rows
 
 MINE = "( SELECT app.tenant() AS tenant)"
@@ -56,6 +56,11 @@ KEYS_WITHOUT_TENANT = {
     "token_digest_key": "SHA-256 of 256 random bits: nothing to learn from a collision",
 }
 """Reviewed: unique keys that do not start with the tenant. Primary keys on a uuid of our own are fine as well."""
+
+RUNS_AS_OWNER = {
+    "app.cut_audit(bigint,integer)": "no role may delete a row of the audit; docs/adr/0031. The scheduler's role alone",
+}
+"""Reviewed: functions that do what their caller may not."""
 
 OWN_ID_KEYS = frozenset({"work_item"})
 """Tables whose primary key is a number: no API takes it from a caller."""
@@ -136,6 +141,8 @@ def _policy_differences(table: Table, wall: TenantTable, part: str | None) -> It
     if narrow:
         wanted["tenant_rows"] = (True, "ALL", narrow, mine, mine)
         wanted["tenant_guard"] = (False, "ALL", narrow, mine, mine)
+    for command in wall.owner_may:
+        wanted[f"owner_{command.lower()}"] = (True, command, (OWNER,), mine, "")
     for name in table.policies.keys() | wanted.keys() | ({rls_parts.POLICY} if part else set()):
         policy = table.policies.get(name)
         if policy is None:
@@ -206,12 +213,20 @@ def _of_roles(cursor: Any) -> Iterator[str]:
 
 
 def _of_database(cursor: Any) -> Iterator[str]:
-    for (name,) in rows(
+    for name, path, callers in rows(
         cursor,
-        """SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        """SELECT p.oid::regprocedure::text, p.proconfig, array(
+             SELECT r.rolname::text FROM pg_roles r WHERE NOT r.rolsuper AND r.rolname LIKE 'aerodrome%%'
+               AND r.oid <> p.proowner AND has_function_privilege(r.oid, p.oid, 'EXECUTE'))
+           FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
            WHERE p.prosecdef AND n.nspname IN ('public', 'app')""",
     ):
-        yield f"function {name}: runs as its owner"
+        if name not in RUNS_AS_OWNER:
+            yield f"function {name}: runs as its owner"
+        if path != ["search_path=pg_catalog, pg_temp"]:
+            yield f"function {name}: finds what it names where its caller says"
+        if callers != [ROLES["scheduler"]]:
+            yield f"function {name}: may be called by {callers}"
     for (name,) in rows(
         cursor,
         """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

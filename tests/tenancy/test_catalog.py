@@ -42,6 +42,9 @@ FAULTS = {
     "CREATE FUNCTION app.stray() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'": (
         "function app.stray(): runs as its owner"
     ),
+    "GRANT EXECUTE ON FUNCTION app.cut_audit TO aerodrome_app": "function app.cut_audit(bigint,integer): may be called",
+    "ALTER FUNCTION app.cut_audit RESET search_path": "function app.cut_audit(bigint,integer): finds what it names",
+    "ALTER POLICY owner_delete ON audit_row USING (true)": "audit_row: policy owner_delete is",
     "CREATE VIEW stray AS SELECT * FROM pool": "view stray: shows what its owner sees",
     "CREATE MATERIALIZED VIEW stray AS SELECT * FROM pool": "view stray: shows what its owner sees",
     "ALTER FUNCTION app.tenant() VOLATILE": "function tenant: not STABLE",

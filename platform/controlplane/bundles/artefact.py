@@ -8,12 +8,13 @@ that hands artefacts to agents.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -61,11 +62,14 @@ def store_artefact(*, files: Mapping[str, bytes]) -> Artefact:
             out.flush()
             digest = hashing.sha.hexdigest()
             target = artefact_path(digest)
-            if not target.exists():
-                os.fsync(out.fileno())
-                target.parent.mkdir(exist_ok=True, mode=0o700)
-                Path(temporary).replace(target)
-                _sync_folder(target.parent)
+            target.parent.mkdir(exist_ok=True, mode=0o700)
+            with held(target.parent):
+                if target.exists():
+                    os.utime(target)  # whoever sweeps sees that it is wanted, before any row says so
+                else:
+                    os.fsync(out.fileno())
+                    Path(temporary).replace(target)
+                    _sync_folder(target.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
@@ -112,6 +116,17 @@ def read_all(*, digest: str) -> dict[str, bytes]:
             if (content := archive.extractfile(member)) is not None:
                 found[member.name] = content.read()
     return found
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Nobody else stores or deletes an artefact in this folder meanwhile, in any process."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _write_member(out: _Hashing, path: str, content: bytes) -> None:

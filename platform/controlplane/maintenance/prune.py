@@ -1,15 +1,17 @@
-"""What a tenant keeps no longer is deleted: runs with all that hangs on them, logs, XComs, alerts that are over.
+"""What a tenant keeps no longer is deleted: runs with all that hangs on them, logs, XComs, alerts that are over, rows of
+the event log, usage of single attempts, bundles that nothing uses, the beginning of its audit.
 
 An errand of each tenant that set a retention, once a day; others cost nothing. Small batches, a transaction each, so
 that the tenant's own work waits for none of them longer than a moment; a process that dies goes on where it was. Files
 go after the rows that name them were deleted: one that is left over by a kill is gone with the next round of its DAG.
-The audit's rows are a chain and are not pruned here.
+Where the tenant names hours of the day, nothing goes outside of them; a round that began goes to its end, which is bounded.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -18,6 +20,10 @@ from controlplane.execution import logs
 from controlplane.foundation.db import execute
 from controlplane.ledger import clearing
 from controlplane.ledger.models.retention import Retention
+from controlplane.maintenance.prune_bundles import prune_bundles
+from tenants.audit.chains import checkpoint_store
+from tenants.audit.checkpoint import CheckpointThere
+from tenants.audit.cut import ChainBroken, cut_chain
 from tenants.scope import tenant_scope
 
 log = structlog.get_logger("maintenance")
@@ -38,6 +44,8 @@ def prune_tenant(*, tenant_id: UUID, ref: UUID, now: datetime) -> datetime | Non
         kept = Retention.objects.first()
     if kept is None:
         return None
+    if (later := next_window(kept.from_hour, kept.until_hour, now)) is not None:
+        return later
     done: Counter[str] = Counter()
     full = False
     for days, prune in (
@@ -45,10 +53,15 @@ def prune_tenant(*, tenant_id: UUID, ref: UUID, now: datetime) -> datetime | Non
         (kept.logs_days, _prune_logs),
         (kept.xcoms_days, _prune_xcoms),
         (kept.alerts_days, _prune_alerts),
+        (kept.events_days, _prune_events),
+        (kept.usage_days, _prune_usage),
+        (kept.bundles_days, _prune_bundles),
+        (kept.audit_days, partial(_prune_audit, now=now)),
     ):
         if days is not None:
             full |= prune(tenant_id, now - days * DAY, done)
     with tenant_scope(tenant_id):
+        execute("maintenance/sql/count_held.sql", now=now, anyway=done["xcoms"] + done["runs"] > 0)
         Retention.objects.update(pruned_at=now, pruned=dict(done))
     log.info("tenant.pruned", tenant=str(tenant_id), more=full, **done)
     return now + (REST if full else DAY)
@@ -98,13 +111,60 @@ def _prune_xcoms(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
 
 
 def _prune_alerts(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    return _repeat("maintenance/sql/drop_alerts.sql", "alerts", tenant_id, before, done)
+
+
+def _prune_events(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    """As the scheduler: the application may not delete what is told of people's deeds."""
+    return _repeat("maintenance/sql/drop_events.sql", "events", tenant_id, before, done, using="scheduler")
+
+
+def _prune_usage(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    return _repeat("maintenance/sql/drop_usage.sql", "usage", tenant_id, before, done)
+
+
+def _prune_bundles(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    return prune_bundles(tenant_id=tenant_id, before=before, batches=BATCHES, done=done)
+
+
+def _prune_audit(tenant_id: UUID, before: datetime, done: Counter[str], *, now: datetime) -> bool:
+    try:
+        cut = cut_chain(chain=tenant_id, before=before, store=checkpoint_store(), now=now)
+    except ChainBroken as error:
+        # Evidence is kept; docs/runbooks/audit-chain-broken.md.
+        log.error("audit.not_cut", tenant=str(tenant_id), error=str(error))
+        return False
+    except CheckpointThere:
+        return True
+    done["audit"] += cut.rows
+    return cut.more
+
+
+def _repeat(
+    statement: str,
+    what: str,
+    tenant_id: UUID,
+    before: datetime,
+    done: Counter[str],
+    using: str = "default",
+) -> bool:
     for _ in range(BATCHES):
-        with tenant_scope(tenant_id):
-            gone = execute("maintenance/sql/drop_alerts.sql", before=before, batch=ROWS)[0][0]
-        done["alerts"] += gone
+        with tenant_scope(tenant_id, using=using):
+            gone = execute(statement, using=using, before=before, batch=ROWS)[0][0]
+        done[what] += gone
         if not gone:
             return False
     return True
+
+
+def next_window(from_hour: int | None, until_hour: int | None, now: datetime) -> datetime | None:
+    """When the hours begin in which a tenant wants this done; None: they are now, or it named none."""
+    if from_hour is None or until_hour is None:
+        return None
+    begins = now.replace(hour=from_hour, minute=0, second=0, microsecond=0)
+    if (now.hour - from_hour) % 24 < (until_hour - from_hour) % 24:
+        return None
+    return begins if begins > now else begins + DAY
 
 
 def _advance(

@@ -174,3 +174,13 @@ LEFT JOIN LATERAL (
   ORDER BY name IS NOT DISTINCT FROM q.plan DESC, name IS NOT DISTINCT FROM o.plan DESC LIMIT 1 OFFSET 0
 ) p ON true;
 GRANT SELECT ON app.tenant_bound TO aerodrome_app, aerodrome_granted, aerodrome_sched;
+
+-- Whoever writes a bundle version uses its artefact: one row per tenant and digest (`artefact_use`).
+CREATE OR REPLACE FUNCTION app.use_artefact() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO artefact_use (id, tenant_id, digest) VALUES (app.uuid7(), NEW.tenant_id, NEW.digest)
+  ON CONFLICT (tenant_id, digest) DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER bundle_version_artefact AFTER INSERT ON bundle_version
+FOR EACH ROW EXECUTE FUNCTION app.use_artefact();

@@ -9,7 +9,8 @@ from tenants.rls import TenantTable
 
 
 class UsageStorage(TenantModel):
-    """Bytes of one kind on one UTC day: `xcom` per DAG, `bundle` and `log` of the tenant (`dag_id` empty)."""
+    """Bytes of one kind on one UTC day: `xcom` and `log` per DAG; `bundle` (files, unpacked), `artefact` (what is
+    fetched) and `git` (repositories) of the tenant (`dag_id` empty)."""
 
     day = models.DateField()
     kind = models.CharField(max_length=10)

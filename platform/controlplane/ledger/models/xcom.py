@@ -22,6 +22,8 @@ class XCom(TenantModel):
     key = models.CharField(max_length=512)
     value = models.JSONField(null=True)
     kept_as = models.CharField(max_length=120, null=True)
+    bytes = models.BigIntegerField(db_default=0)
+    """Of its JSON text, wherever that is kept: about, for texts that are surely small."""
     mapped_length = models.IntegerField(null=True)
     timestamp = models.DateTimeField()
 
