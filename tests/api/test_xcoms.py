@@ -63,10 +63,45 @@ def test_filters(viewer: Actor, query: dict[str, str], total: int) -> None:
 
 def test_one_value(viewer: Actor) -> None:
     assert viewer.v2().get(f"{PATH}/return_value")["value"] == {"rows": [1, 2]}
-    assert viewer.v2().get(f"{PATH}/return_value", {"stringify": "true"})["value"] == '{"rows": [1, 2]}'
+    assert viewer.v2().get(f"{PATH}/return_value", {"stringify": "true"})["value"] == "{'rows': [1, 2]}"
     assert viewer.v2().get(f"{PATH}/a/b")["value"] == "text"
     assert viewer.v2().get(f"{PATH}/none").status == 404
     assert viewer.v2().get(f"{PATH}/return_value", {"map_index": "-2"}).status == 422
+
+
+SERIALISED = {"__classname__": "shop.Order", "__version__": 2, "__data__": {"id": 7, "name": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"rows": [1, 2], "none": None}, {"rows": [1, 2], "none": None}),
+        ("text", "text"),
+        ('{"a": [1, true]}', {"a": [1, True]}),
+        ("NaN", "NaN"),
+        (SERIALISED, "shop.Order@version=2(id=7, name='a')"),
+        ([SERIALISED, {"in": SERIALISED}], ["shop.Order@version=2(id=7, name='a')", {"in": "shop.Order@version=2(id=7, name='a')"}]),
+        ({"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1, SERIALISED]}, "(1,shop.Order@version=2(id=7, name='a'))"),
+        ({"__classname__": "builtins.set", "__version__": 1, "__data__": 5}, "builtins.set@version=1(5)"),
+        ({"__classname__": f"unusual_prefix_{'a' * 40}_dags.Order", "__version__": 1, "__data__": [1, "b"]}, "dags.Order@version=1(1,b)"),
+        ({"__classname__": "shop.Nothing", "__version__": 1, "__data__": None}, "shop.Nothing@version=1()"),
+        ({"__type": "dict", "__var": {"a": SERIALISED}}, {"a": "shop.Order@version=2(id=7, name='a')"}),
+        ({"__type": "shop.Old", "__var": {"a": 1.5}}, "shop.Old@version=0(a=1.5)"),
+        ({"__classname__": "airflow.sdk.Asset", "__version__": 1, "__data__": {}}, {"__classname__": "airflow.sdk.Asset", "__version__": 1, "__data__": {}}),
+        ({"__classname__": 5, "__version__": 1}, {"__classname__": 5, "__version__": 1}),
+        ({"__type": "dict", "__var": 1}, {"__type": "dict", "__var": 1}),
+    ],
+)  # fmt: skip
+def test_a_value_for_people(tenant: Tenant, viewer: Actor, value: Any, told: Any) -> None:
+    """`deserialize` writes serialised objects out as Airflow's server does; nothing is made an object again."""
+    with tenant_scope(tenant.id):
+        XCom.objects.filter(key="return_value").update(value=value)
+    asked = viewer.v2().get(f"{PATH}/return_value", {"deserialize": "true"})
+    assert asked["value"] == told
+    assert viewer.v2().get(f"{PATH}/return_value", {"deserialize": "false"})["value"] == value
+    both = viewer.v2().get(f"{PATH}/return_value", {"deserialize": "true", "stringify": "true"})
+    assert both["value"] == str(asked["value"])
+    assert viewer.v2().get(f"{PATH}/return_value", {"deserialize": "perhaps"}).status == 422
 
 
 def test_a_stranger_reads_none(tenant: Tenant, stranger: Actor) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.db.models import Q
@@ -12,6 +11,7 @@ from api.v2.operation import Call, operation
 from api.v2.query import Query
 from api.v2.refusals import not_found, wrong
 from api.v2.version_facts import facts_of
+from api.v2.xcoms.readable import as_text, readable
 from controlplane.execution import large_xcoms
 from controlplane.ledger.models.xcom import XCom
 
@@ -53,8 +53,9 @@ def get_xcom_entries(call: Call, dag_id: str, dag_run_id: str, task_id: str) -> 
 
 @operation("runs.read")
 def get_xcom_entry(call: Call, dag_id: str, dag_run_id: str, task_id: str, xcom_key: str) -> Any:
-    """One entry with its value as it is stored, or as text with `stringify`."""
+    """One entry with its value as it is stored; with `deserialize` readable, with `stringify` as text."""
     given = read_index(call.query)
+    deserialize = call.query.boolean("deserialize") or False
     stringify = call.query.boolean("stringify") or False
     found = Q(dag_id=dag_id, run_id=dag_run_id, task_id=task_id, key=xcom_key)
     found &= Q(map_index=given)
@@ -62,9 +63,9 @@ def get_xcom_entry(call: Call, dag_id: str, dag_run_id: str, task_id: str, xcom_
     if row is None:
         raise not_found(f"XCom entry with key: `{xcom_key}` not found")
     value = large_xcoms.value_of(value=row.value, kept_as=row.kept_as)
-    if stringify and value is not None and not isinstance(value, str):
-        value = json.dumps(value)
-    return {**shown([row])[0], "value": value}
+    if deserialize:
+        value = readable(value)
+    return {**shown([row])[0], "value": as_text(value) if stringify else value}
 
 
 def read_index(query: Query) -> int:

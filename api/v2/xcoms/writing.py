@@ -13,6 +13,7 @@ from api.v2.xcoms.views import read_index, shown
 from controlplane.execution import by_hand
 from controlplane.execution.large_xcoms import XComTooLarge
 from controlplane.execution.storable import NotStorable
+from controlplane.execution.xcom_room import XComsFull
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.dag_task import DagTask
@@ -133,6 +134,6 @@ def _missing(key: str) -> Refusal:
 
 
 def _refused(error: NotStorable) -> Refusal:
-    if isinstance(error, XComTooLarge):
+    if isinstance(error, XComTooLarge | XComsFull):
         return Refusal(413, str(error))
     return wrong(("body", "value"), f"Value error, {error}", None)
