@@ -19,6 +19,7 @@ from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.workload import Workload as Work
 from controlplane.maintenance import usage
 from controlplane.runs import timetables
+from controlplane.secrets import connection_tests
 from controlplane.triggerer import asset_watchers, events
 from taskwire.parsing import ParseReport
 from taskwire.workload import Workload
@@ -80,6 +81,12 @@ def _callback_order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, using:
     )
 
 
+def _test_order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, using: str) -> Workload | None:
+    return connection_tests.order(
+        ref=ref, epoch=epoch, tenant_id=tenant_id, slug=slug, now=utc_now(), using=using
+    )
+
+
 def _timetabled(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: str) -> None:
     timetables.timetable_told(ref=id, epoch=epoch, body=body, now=now, using=using)
 
@@ -105,6 +112,7 @@ GIVE_UP = {
     "build": _build_lost,
     "timetable": timetables.timetable_lost,
     "callback": callbacks.lost,
+    connection_tests.KIND: connection_tests.give_up,
     "reparse": reparse.interval_over,
     "canary": canary.canaries_due,
 }
@@ -115,6 +123,7 @@ PAYLOADS = {
     "build": _build_order,
     "timetable": timetables.timetable_workload,
     "callback": _callback_order,
+    connection_tests.KIND: _test_order,
 }
 """What an agent is given that claims work of other stations; None drops the work, it is over."""
 
@@ -136,3 +145,4 @@ def connect() -> None:
         }
     )
     report.OTHER_WORK.update({"callback_begun": callbacks.begun, "callback_done": callbacks.done})
+    report.OTHER_WORK["connection_tested"] = connection_tests.tested

@@ -52,7 +52,7 @@ QUANTUM = 4
 SORTS = {
     "task": ("task",),
     "other": ("parse", "build", "timetable"),
-    "callback": ("callback",),
+    "callback": ("callback", "conn_test"),
     "trigger": ("trigger",),
 }
 """Which kinds of workload are claimed together, in slots of their own."""
@@ -61,7 +61,7 @@ MOST = {"other": 1, "callback": 2}
 MOST_TRIGGERS = 100
 """How many triggers one claim gives out: agents that ask at the same time share them."""
 REFRESH_SECONDS = 150.0
-ENDS_TURN = ("parsed", "built", "timetabled", "callback_done")
+ENDS_TURN = ("parsed", "built", "timetabled", "callback_done", "connection_tested")
 """Operations after which the tenant's next work of that sort may be given out."""
 _credits: dict[str, dict[UUID, float]] = {}
 """What tenants that were passed over have earned, per kind of work (`domain.fairness`)."""

@@ -251,6 +251,19 @@ VARIABLES = (
         "agent",
     ),
     Variable(
+        "AERODROME_CONNECTION_TEST_NETWORKS",
+        "none",
+        "Networks besides public addresses that tests of connections may reach: `10.20.0.0/16, 192.0.2.7/32`.",
+        "agent",
+    ),
+    Variable(
+        "AERODROME_TEST_CONNECTION",
+        "`Enabled`",
+        "Whether people may have connections tested, as Airflow's `[core] test_connection`: `Enabled`, `Disabled` or "
+        "`Hidden`.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_PREPARE",
         "`true`",
         "`false` keeps the control plane from preparing statements: needed behind a transaction pooler that "

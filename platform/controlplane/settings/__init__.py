@@ -62,6 +62,8 @@ VAULT = {
 """The platform's own Vault. Tenants' Vaults are rows (`controlplane.secrets.chain`)."""
 SECRET_NETWORKS = env.networks("AERODROME_SECRET_NETWORKS")
 """Networks besides the Internet's own in which tenants' secret stores may be."""
+TEST_CONNECTION = env.choice("AERODROME_TEST_CONNECTION", "Enabled", ("Enabled", "Disabled", "Hidden"))
+"""Whether people may have connections tested, as Airflow's `[core] test_connection`."""
 AWS_ENDPOINT = env.text("AERODROME_AWS_ENDPOINT", "")
 """Instead of the regions' own endpoints of Secrets Manager and Parameter Store: a gateway, or a test's server."""
 SIGNING_KEY = env.text("AERODROME_SIGNING_KEY")

@@ -27,6 +27,7 @@ from controlplane.ledger.models import (  # noqa: F401  Django's registry needs 
     callback,
     commit_status,
     connection,
+    connection_test,
     dag,
     dag_favorite,
     dag_run,

@@ -12,7 +12,8 @@ class Workload(TenantModel):
     """`ref` and `epoch` name the attempt. `agent` is NULL until claimed. Gone when the attempt is over."""
 
     kind = models.CharField(max_length=10)
-    """`task`, `parse`, `build`, `timetable` (of a DAG), `callback` or `trigger` (a deferred task's, or an asset watcher's)."""
+    """`task`, `parse`, `build`, `timetable` (of a DAG), `callback`, `trigger` (a deferred task's, or an asset
+    watcher's) or `conn_test`."""
     ref = models.UUIDField()
     epoch = models.IntegerField()
     executor = models.CharField(max_length=50, db_default="local")
