@@ -5,16 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Now
 
 from tenants.models.grant import Grant
 from tenants.models.membership import Membership
 from tenants.models.operator_entry import OperatorEntry
 from tenants.models.role import Role
-from tenants.models.tenant import Tenant
+from tenants.models.sign_in_factor import SignInFactor
 from tenants.part import Part, enter_part
 from tenants.permissions import ALL, AREAS, LASTING, PERMISSIONS, granted_permissions
+
+REQUIRED = ("tenant__require_second_factor", "tenant__organisation__require_second_factor")
+"""Where a row with a tenant says that a second factor is required."""
+
+
+class SecondFactorMissing(Exception):
+    """The tenant, or its organisation, wants a second factor, and the person has set up none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a second factor is required here: set one up in your account (/me/factors), then come back"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,8 @@ class Access:
     """The entry that a platform operator is here by."""
     reason: str = ""
     """Why the operator entered."""
+    lacks_factor: bool = False
+    """A second factor is required here, and the person has none: see `tenants.sign_in_policy`."""
 
     def may(self, permission: str) -> bool:
         """Whether they hold `permission` (one of `tenants.permissions.ALL`) for the whole tenant."""
@@ -77,7 +91,7 @@ def find_access(*, user_id: UUID, slug: str) -> Access | None:
     row = (
         Membership.objects.using("auth")
         .filter(user_id=user_id, user__is_active=True, tenant__slug=slug, tenant__state="active")
-        .values_list("tenant_id", "role", "user__username", own_role())
+        .values_list("tenant_id", "role", "user__username", own_role(), lacks_factor(*REQUIRED))
         .first()
     )
     if row is None:
@@ -90,7 +104,16 @@ def find_access(*, user_id: UUID, slug: str) -> Access | None:
         user_id,
         permissions=role_permissions(row[1], row[3]),
         grantee_id=user_id,
+        lacks_factor=row[4],
     )
+
+
+def lacks_factor(*wanted: str) -> Case:
+    """Whether one of the flags `wanted` is set and the row's `user_id` has no second factor in use, to be annotated.
+    One look-up of an index, and only where one is set."""
+    factors = SignInFactor.objects.filter(user_id=OuterRef("user_id"), confirmed_at__isnull=False)
+    required = Q(*((name, True) for name in wanted), _connector=Q.OR)
+    return Case(When(required, then=~Exists(factors.exclude(kind="recovery"))), default=Value(False))
 
 
 def find_part(access: Access, permission: str) -> Part | None:
@@ -110,15 +133,10 @@ def find_part(access: Access, permission: str) -> Part | None:
     return Part(access.tenant_id, area, names) if names else None
 
 
-def tenants_of(*, user_id: UUID) -> list[tuple[Tenant, str]]:
-    """Every tenant of a person with their role there, by name."""
-    rows = (
-        Membership.objects.using("auth")
-        .filter(user_id=user_id, user__is_active=True)
-        .select_related("tenant")
-        .order_by("tenant__slug")
-    )
-    return [(row.tenant, row.role) for row in rows]
+def tenants_of(*, user_id: UUID) -> QuerySet[Membership]:
+    """A person's place in each of their tenants."""
+    rows = Membership.objects.using("auth").filter(user_id=user_id, user__is_active=True)
+    return rows.select_related("tenant")
 
 
 def _find_entry(user_id: UUID, slug: str) -> Access | None:
@@ -127,11 +145,21 @@ def _find_entry(user_id: UUID, slug: str) -> Access | None:
         OperatorEntry.objects.using("auth")
         .filter(user_id=user_id, user__is_active=True, user__is_operator=True, tenant__slug=slug)
         .filter(tenant__state__in=("active", "suspended"), left_at=None, expires_at__gt=Now())
-        .values_list("tenant_id", "role", "operator", "id", "reason")
+        .values_list("tenant_id", "role", "operator", "id", "reason", lacks_factor(*REQUIRED))
         .first()
     )
     if row is None:
         return None
     name = f"operator:{row[2]}"
     held = PERMISSIONS[row[1]] - LASTING
-    return Access(row[0], slug, row[1], name, user_id, permissions=held, entry_id=row[3], reason=row[4])
+    return Access(
+        row[0],
+        slug,
+        row[1],
+        name,
+        user_id,
+        permissions=held,
+        entry_id=row[3],
+        reason=row[4],
+        lacks_factor=row[5],
+    )

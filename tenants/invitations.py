@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from tenants.access import Access
 from tenants.audit.record import record_change
@@ -77,11 +78,9 @@ def invite(*, by: Access, email: str, role: str, now: datetime) -> Invited:
     return Invited(row, None if is_set_up() else link("invitation", invitation_token(row.id)))
 
 
-def open_invitations(*, tenant_id: UUID, now: datetime) -> list[dict[str, Any]]:
-    """Those that can be accepted, the newest first."""
-    with tenant_scope(tenant_id):
-        rows = _open(now).order_by("-id")
-        return list(rows.values("id", "email", "role", "invited_by", "created_at", "expires_at"))
+def open_invitations(*, now: datetime) -> QuerySet[Invitation, dict[str, Any]]:
+    """Those that can be accepted, of the tenant in scope."""
+    return _open(now).values("id", "email", "role", "invited_by", "created_at", "expires_at")
 
 
 def revoke_invitation(*, by: Access, invitation_id: UUID, now: datetime) -> None:

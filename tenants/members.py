@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from tenants.access import Access
 from tenants.audit.record import Fields, record_change
@@ -21,6 +22,7 @@ from tenants.organisations import (
     admit_to_organisation,
     keep_an_owner_of,
     locked_person,
+    record_departure,
 )
 from tenants.roles import check_given
 
@@ -37,24 +39,21 @@ class LastOwner(Exception):
     """The tenant would be left without an Owner."""
 
 
-def members_of(*, tenant_id: UUID) -> list[dict[str, Any]]:
-    """Its people with roles, by name."""
+def members_of(*, tenant_id: UUID) -> QuerySet[Membership, dict[str, Any]]:
+    """Its people with roles."""
     rows = Membership.objects.using("auth").filter(tenant_id=tenant_id)
-    shown = rows.order_by("user__username").values(
-        "user_id", "user__username", "user__email", "user__is_active", "role", "created_at"
-    )
-    return [{key.removeprefix("user__"): value for key, value in row.items()} for row in shown[:10_000]]
+    return rows.values("user_id", "user__username", "user__email", "user__is_active", "role", "created_at")
 
 
 def admit_member(*, tenant: Tenant, user_id: UUID, role: str) -> bool:
     """Make the person a member in this role and at least a Member of the organisation. A member's role is
     not changed; False then."""
     with transaction.atomic(using="auth"):
-        admit_to_organisation(organisation_id=tenant.organisation_id, user_id=user_id)
         rows = Membership.objects.using("auth")
         _, made = rows.get_or_create(tenant_id=tenant.id, user_id=user_id, defaults={"role": role})
         if made:
             _record("member.joined", tenant.id, user_id, after={"role": role})
+        admit_to_organisation(organisation_id=tenant.organisation_id, user_id=user_id)
     return made
 
 
@@ -112,6 +111,7 @@ def remove_from_organisation(*, by: OrganisationAccess, user_id: UUID) -> str:
             place.delete(using="auth")
             _record("member.removed", place.tenant_id, user_id, before={"role": place.role})
         row.delete(using="auth")
+        record_departure(row, by=by.user_id)
     return row.role
 
 

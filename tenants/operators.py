@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from tenants.audit.record import record_change, record_platform_change
 from tenants.models.operator_entry import OperatorEntry
@@ -35,15 +36,9 @@ class EntryUnknown(LookupError):
     """The operator has no such entry, or it is over."""
 
 
-def list_tenants(
-    *, after: str = "", contains: str = "", limit: int = PAGE
-) -> tuple[list[dict[str, Any]], str | None]:
-    """A page by name, and the name that the next one begins behind. No content of any tenant."""
-    rows = Tenant.objects.using("auth").filter(slug__gt=after).order_by("slug")
-    if contains:
-        rows = rows.filter(slug__contains=contains)
-    found = [_shown(row) for row in rows.values(*_SHOWN)[: limit + 1]]
-    return found[:limit], (found[limit - 1]["slug"] if len(found) > limit else None)
+def tenants_named(*, contains: str = "") -> QuerySet[Tenant, dict[str, Any]]:
+    """Tenants whose name in addresses contains this. No content of any tenant."""
+    return Tenant.objects.using("auth").filter(slug__contains=contains).values(*_SHOWN)
 
 
 def find_tenant(*, slug: str) -> dict[str, Any]:
@@ -51,10 +46,11 @@ def find_tenant(*, slug: str) -> dict[str, Any]:
     row = Tenant.objects.using("auth").filter(slug=slug).values(*_SHOWN).first()
     if row is None:
         raise TenantUnknown(f"there is no tenant '{slug}'")
-    return _shown(row)
+    return shown(row)
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as it is told."""
     return {key.replace("organisation__name", "organisation"): value for key, value in row.items()}
 
 
@@ -131,11 +127,10 @@ def leave_tenant(*, entry_id: UUID, user_id: UUID, now: datetime) -> OperatorEnt
     return entry
 
 
-def entries_of(*, user_id: UUID, now: datetime) -> list[dict[str, Any]]:
+def entries_of(*, user_id: UUID, now: datetime) -> QuerySet[OperatorEntry, dict[str, Any]]:
     """The operator's own entries that are open."""
     rows = OperatorEntry.objects.using("auth").filter(user_id=user_id, left_at=None, expires_at__gt=now)
-    found = rows.order_by("-id").values("id", "tenant__slug", "role", "reason", "entered_at", "expires_at")
-    return [{key.replace("tenant__slug", "tenant"): value for key, value in row.items()} for row in found]
+    return rows.values("id", "tenant__slug", "role", "reason", "entered_at", "expires_at")
 
 
 def _move(slug: str, wanted: tuple[str, ...], state: str, reason: str) -> Tenant:

@@ -11,8 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, ProtectedError
+from django.db.models import Count, ProtectedError, QuerySet
 
+from tenants.access import lacks_factor
 from tenants.audit.record import Fields, record_platform_change
 from tenants.models.organisation import Organisation
 from tenants.models.organisation_member import ORGANISATION_ROLES, OrganisationMember
@@ -52,6 +53,8 @@ class OrganisationAccess:
     organisation: Organisation
     user_id: UUID
     role: str
+    lacks_factor: bool = False
+    """The organisation requires a second factor, and the person has none."""
 
     def may(self, permission: str) -> bool:
         """Whether the role holds `permission` (one of `ORGANISATION_ALL`)."""
@@ -74,20 +77,16 @@ def find_organisation_access(*, user_id: UUID, organisation_id: UUID) -> Organis
         OrganisationMember.objects.using("auth")
         .filter(user_id=user_id, user__is_active=True, organisation_id=organisation_id)
         .select_related("organisation")
+        .annotate(lacks_factor=lacks_factor("organisation__require_second_factor"))
         .first()
     )
-    return OrganisationAccess(row.organisation, user_id, row.role) if row else None
+    return OrganisationAccess(row.organisation, user_id, row.role, row.lacks_factor) if row else None
 
 
-def organisations_of(*, user_id: UUID) -> list[tuple[Organisation, str]]:
-    """Every organisation of a person with their role there, by name."""
-    rows = (
-        OrganisationMember.objects.using("auth")
-        .filter(user_id=user_id, user__is_active=True)
-        .select_related("organisation")
-        .order_by("organisation__name", "organisation_id")
-    )
-    return [(row.organisation, row.role) for row in rows]
+def organisations_of(*, user_id: UUID) -> QuerySet[OrganisationMember]:
+    """A person's place in each of their organisations."""
+    rows = OrganisationMember.objects.using("auth").filter(user_id=user_id, user__is_active=True)
+    return rows.select_related("organisation")
 
 
 def first_organisation(*, owner_id: UUID) -> Organisation | None:
@@ -102,25 +101,27 @@ def rename_organisation(*, organisation_id: UUID, name: str) -> None:
     with transaction.atomic(using="auth"):
         rows = Organisation.objects.using("auth").filter(id=organisation_id)
         before = rows.values_list("name", flat=True).first()
-        rows.update(name=checked_name(name))
-        _record("organisation.renamed", organisation_id, before={"name": before}, after={"name": name})
+        after = checked_name(name)
+        if after != before:
+            rows.update(name=after)
+            _record("organisation.renamed", organisation_id, before={"name": before}, after={"name": after})
 
 
 def delete_organisation(*, organisation_id: UUID) -> None:
     """Only an empty one goes. Raises OrganisationNotEmpty."""
     try:
         with transaction.atomic(using="auth"):
-            Organisation.objects.using("auth").filter(id=organisation_id).delete()
-            _record("organisation.deleted", organisation_id)
+            rows = Organisation.objects.using("auth").filter(id=organisation_id)
+            before = rows.values_list("name", flat=True).first()
+            rows.delete()
+            _record("organisation.deleted", organisation_id, before={"name": before})
     except (ProtectedError, IntegrityError) as error:
         raise OrganisationNotEmpty("delete its tenants first: their rows are gone when they are") from error
 
 
-def tenants_in(*, organisation_id: UUID) -> list[Tenant]:
-    """Every tenant of the organisation, by name in addresses."""
-    return list(
-        Tenant.objects.using("auth").filter(organisation_id=organisation_id).order_by("slug")[:10_000]
-    )
+def tenants_in(*, organisation_id: UUID) -> QuerySet[Tenant]:
+    """Every tenant of the organisation."""
+    return Tenant.objects.using("auth").filter(organisation_id=organisation_id)
 
 
 def owns_tenant(*, organisation_id: UUID, tenant_id: UUID) -> bool:
@@ -128,21 +129,21 @@ def owns_tenant(*, organisation_id: UUID, tenant_id: UUID) -> bool:
     return Tenant.objects.using("auth").filter(id=tenant_id, organisation_id=organisation_id).exists()
 
 
-def people_of(*, organisation_id: UUID) -> list[dict[str, Any]]:
-    """Its people with roles, by name."""
+def people_of(*, organisation_id: UUID) -> QuerySet[OrganisationMember, dict[str, Any]]:
+    """Its people with roles."""
     rows = OrganisationMember.objects.using("auth").filter(organisation_id=organisation_id)
-    shown = rows.order_by("user__username").values(
-        "user_id", "user__username", "user__email", "user__is_active", "role", "created_at"
-    )
-    return [{key.removeprefix("user__"): value for key, value in row.items()} for row in shown[:10_000]]
+    return rows.values("user_id", "user__username", "user__email", "user__is_active", "role", "created_at")
 
 
 def admit_to_organisation(*, organisation_id: UUID, user_id: UUID) -> None:
-    """Whoever enters a tenant is at least a Member of the organisation that owns it. Again: no change."""
-    OrganisationMember.objects.using("auth").bulk_create(
-        [OrganisationMember(organisation_id=organisation_id, user_id=user_id, role="Member")],
-        ignore_conflicts=True,
+    """Whoever enters a tenant is at least a Member of the organisation that owns it. Again: no change. The last thing
+    of its transaction: rows of tenants' chains come before the platform's, so that no two wait for each other."""
+    rows = OrganisationMember.objects.using("auth")
+    _, made = rows.get_or_create(
+        organisation_id=organisation_id, user_id=user_id, defaults={"role": "Member"}
     )
+    if made:
+        _record("organisation.joined", organisation_id, after={"user": str(user_id), "role": "Member"})
 
 
 def change_organisation_role(*, by: OrganisationAccess, user_id: UUID, role: str) -> str:
@@ -160,13 +161,20 @@ def change_organisation_role(*, by: OrganisationAccess, user_id: UUID, role: str
         row.role = role
         row.save(using="auth", update_fields=["role"])
         who = {"user": str(user_id)}
-        _record(
-            "organisation.role.changed",
-            by.organisation.id,
-            before={**who, "role": before},
-            after={**who, "role": role},
-        )
+        if role != before:
+            _record(
+                "organisation.role.changed",
+                by.organisation.id,
+                before={**who, "role": before},
+                after={**who, "role": role},
+            )
     return before
+
+
+def record_departure(row: OrganisationMember, *, by: UUID | None) -> None:
+    """Of a place that was just ended; the last thing of its transaction."""
+    action = "organisation.left" if by == row.user_id else "organisation.removed"
+    _record(action, row.organisation_id, before={"user": str(row.user_id), "role": row.role})
 
 
 def _record(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from tenants.audit.context import note_deed, note_signed_in
 from tenants.models.sign_in_session import SignInSession
@@ -73,13 +73,10 @@ def is_live(*, session_id: UUID, user_id: UUID, now: datetime) -> bool:
     return True
 
 
-def sessions_of(*, user_id: UUID, now: datetime) -> list[dict[str, Any]]:
-    """The person's live sessions, the newest first."""
+def sessions_of(*, user_id: UUID, now: datetime) -> QuerySet[SignInSession, dict[str, Any]]:
+    """The person's live sessions."""
     rows = SignInSession.objects.using("auth").filter(user_id=user_id, ended_at=None, expires_at__gt=now)
-    shown = rows.order_by("-created_at").values(
-        "id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at"
-    )
-    return [dict(row) for row in shown[:1000]]
+    return rows.values("id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at")
 
 
 def end_session(*, user_id: UUID, session_id: UUID, now: datetime, because: str = "signed out") -> None:

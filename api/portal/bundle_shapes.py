@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+
 
 class BundleRuntimeShape(serializers.Serializer[None]):
     digest = serializers.CharField(allow_null=True)
@@ -31,5 +33,5 @@ class BundleFilesShape(BundleShape):
     files = serializers.DictField(child=serializers.CharField(), help_text="Path -> SHA-256")
 
 
-class BundlesShape(serializers.Serializer[None]):
+class BundlesShape(PageShape):
     bundles = BundleShape(many=True)

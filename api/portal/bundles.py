@@ -13,9 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from api.json_answers import json_answer
 from api.portal.bundle_shapes import BundleFilesShape, BundleShape, BundlesShape
+from api.portal.pages import page_of
 from api.portal.view import PortalView
 from api.problems import PortalNotFound, Problem, problem
 from api.request_body import body_reader
@@ -35,7 +37,6 @@ REFUSED = Problem(422, "bundle-refused", "The bundle is refused")
 TOO_LARGE = Problem(413, "bundle-too-large", "The bundle is too large")
 NO_FILE = Problem(422, "bundle-missing", "No archive was sent")
 MOST_WAIT_SECONDS = 60.0
-_PAGE = 50
 _OWN = ["id", "digest", "source", "commit_sha", "branch", "message", "pushed_by", "file_count", "byte_count"]
 _FIELDS = [*_OWN, "state", "summary", "created_at", "parsed_at", "runtime__digest", "runtime__state"]
 
@@ -45,12 +46,12 @@ class Bundles(PortalView):
     """An upload is the same by its digest, and it waits for what others do after its transaction."""
 
     @extend_schema(responses={200: BundlesShape})
-    def get(self, request: Request, slug: str) -> HttpResponse:
-        """The newest versions."""
+    def get(self, request: Request, slug: str) -> Response:
+        """Versions, newest first."""
         access = self.access(request, slug, "bundles.read")
         with tenant_scope(access.tenant_id):
-            rows = list(BundleVersion.objects.order_by("-id").values(*_FIELDS)[:_PAGE])
-        return json_answer({"bundles": [_shown(row) for row in rows]})
+            page = page_of(request, BundleVersion.objects.values(*_FIELDS), "-id")
+        return page.answer("bundles", [_shown(row) for row in page.rows])
 
     @extend_schema(
         parameters=[

@@ -12,20 +12,26 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
+from api.portal.pages import PageQuery, PageShape
+
 PROBLEM = "#/components/schemas/Problem"
 OPEN = {
     "schema",
     "sign-up",
     "sign-in",
     "sign-in/second-factor",
+    "sign-in/passkey",
+    "sign-in/passkey/answer",
     "forgotten-password",
     "new-password",
     "verified-email",
+    "changed-email",
     "invitation",
     "invitation/sign-up",
     "permissions",
     "sso/providers",
     "sso/{provider_id}/begin",
+    "sso/{provider_id}/saml",
     "sso/finish",
 }
 """Paths that answer without a bearer; tests/api/portal/test_schema.py asks every path."""
@@ -64,6 +70,12 @@ _TAG = {
         "schema": {"type": "string"},
     }
 }
+_LINK = {
+    "Link": {
+        "description": 'The path of the following page, as `rel="next"`; none at the end',
+        "schema": {"type": "string"},
+    }
+}
 
 
 class PortalSchema(AutoSchema):
@@ -79,9 +91,16 @@ class PortalSchema(AutoSchema):
             found.append(
                 _header("If-None-Match", "Tags of answers that the caller has: 304 when it is one of them")
             )
+            if self._is_page():
+                found.append(PageQuery)
         elif self.method in ("PATCH", "PUT", "DELETE") and "{slug}" in self.path:
             found.append(_header("If-Match", "Tags of what the caller saw: 412 when it was changed since"))
         return found
+
+    def _is_page(self) -> bool:
+        told = self.get_response_serializers()
+        shape = told.get(200) if isinstance(told, dict) else told
+        return isinstance(shape, type) and issubclass(shape, PageShape)
 
     def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
         """The folder's name in front: two folders may have shapes of one name."""
@@ -144,6 +163,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if method == "get" and "200" in responses:
         responses["200"].setdefault("headers", {}).update(_TAG)
+        if {"limit", "after"} <= {each["name"] for each in operation.get("parameters", [])}:
+            responses["200"]["headers"].update(_LINK)
         responses["304"] = {"description": "The caller has the newest answer", "headers": _TAG}
     for status in sorted(_refusals(path, method, is_open)):
         responses.setdefault(status, _refusal(status, "Scim" if "/scim/" in path else ""))

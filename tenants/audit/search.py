@@ -1,7 +1,7 @@
-"""Finds audit rows: by actor, action, target, outcome, time, address and request id, newest first, a page at a time.
+"""Finds audit rows: by actor, action, target, outcome, time, address and request id, to be read by their
+sequence numbers, newest first.
 
-Inside the tenant's scope; the platform's chain as the sign-in role. Pages go by sequence number: a row that comes in
-between moves nothing.
+Inside the tenant's scope; the platform's chain as the sign-in role.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from django.db.models import QuerySet
 from tenants.audit.entry import FIELDS
 from tenants.models.audit_row import AuditRow, PlatformAuditRow
 
-MOST: Final = 500
 COLUMNS: Final = (*FIELDS, "seq")
 
 
@@ -35,22 +34,20 @@ class Wanted:
     until: datetime | None = None
 
 
-def search_tenant(*, wanted: Wanted, before: int | None, limit: int) -> list[dict[str, Any]]:
-    """Rows of the tenant in scope below `before`."""
-    return _page(AuditRow.objects.all(), wanted, before, limit)
+def search_tenant(*, wanted: Wanted) -> QuerySet[Any, dict[str, Any]]:
+    """Rows of the tenant in scope."""
+    return _found(AuditRow.objects.all(), wanted)
 
 
-def search_platform(
-    *, wanted: Wanted, before: int | None, limit: int, organisation_id: UUID | None = None
-) -> list[dict[str, Any]]:
+def search_platform(*, wanted: Wanted, organisation_id: UUID | None = None) -> QuerySet[Any, dict[str, Any]]:
     """Rows of the platform's chain, of one organisation if given."""
     rows = PlatformAuditRow.objects.using("auth")
     if organisation_id is not None:
         rows = rows.filter(organisation_id=organisation_id)
-    return _page(rows, wanted, before, limit)
+    return _found(rows, wanted)
 
 
-def _page(rows: QuerySet[Any], wanted: Wanted, before: int | None, limit: int) -> list[dict[str, Any]]:
+def _found(rows: QuerySet[Any], wanted: Wanted) -> QuerySet[Any, dict[str, Any]]:
     for name in ("actor", "actor_kind", "outcome", "address", "request_id"):
         if (value := getattr(wanted, name)) is not None:
             rows = rows.filter(**{name: value})
@@ -63,6 +60,4 @@ def _page(rows: QuerySet[Any], wanted: Wanted, before: int | None, limit: int) -
         rows = rows.filter(at__gte=wanted.since)
     if wanted.until is not None:
         rows = rows.filter(at__lt=wanted.until)
-    if before is not None:
-        rows = rows.filter(seq__lt=before)
-    return list(rows.order_by("-seq").values(*COLUMNS)[: min(limit, MOST)])
+    return rows.values(*COLUMNS)

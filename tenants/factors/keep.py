@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from domain.ids import uuid7
 from tenants.audit.record import record_platform_change
@@ -24,6 +25,7 @@ from tenants.factors.refusals import KeyRefused
 from tenants.factors.seal import seal, unseal
 from tenants.models.sign_in_factor import SignInFactor
 from tenants.models.user import User
+from tenants.sessions import end_sessions
 
 RECOVERY_CODES = 10
 MOST_FACTORS = 20
@@ -51,11 +53,10 @@ class Confirmed:
     recovery_codes: list[str] | None
 
 
-def factors_of(*, user_id: UUID) -> list[dict[str, Any]]:
-    """Those in use, and how many recovery codes are left; nothing secret."""
-    rows = _confirmed(user_id)
-    shown = rows.exclude(kind="recovery").order_by("id")
-    return list(shown.values("id", "kind", "name", "created_at", "last_used_at"))
+def factors_of(*, user_id: UUID) -> QuerySet[Any, dict[str, Any]]:
+    """Those in use, without recovery codes; nothing secret."""
+    rows = _confirmed(user_id).exclude(kind="recovery")
+    return rows.values("id", "kind", "name", "created_at", "last_used_at")
 
 
 def recovery_codes_left(*, user_id: UUID) -> int:
@@ -77,8 +78,11 @@ def begin_totp(*, user: User, now: datetime) -> tuple[SignInFactor, str, str]:
     return row, secret, totp.address_of(secret, username=user.username, issuer="Aerodrome")
 
 
-def confirm_totp(*, user: User, factor_id: UUID, code: str, name: str, now: datetime) -> Confirmed:
-    """With a first code, so that nobody locks themselves out. Raises FactorUnknown, FactorRefused."""
+def confirm_totp(
+    *, user: User, factor_id: UUID, code: str, name: str, now: datetime, keep: UUID | None = None
+) -> Confirmed:
+    """With a first code, so that nobody locks themselves out. The first factor ends all sign-ins but `keep`: they were
+    made without one. Raises FactorUnknown, FactorRefused."""
     with transaction.atomic(using="auth"):
         row = _waiting(user, factor_id, "totp")
         counter = totp.matching_counter(_secret(row), code, now=now, after=row.counter)
@@ -86,7 +90,7 @@ def confirm_totp(*, user: User, factor_id: UUID, code: str, name: str, now: date
             raise FactorRefused("this code is not the app's present one: is the clock of the device right?")
         row.counter, row.confirmed_at, row.name = counter, now, name or row.name
         row.save(using="auth", update_fields=["counter", "confirmed_at", "name"])
-        return Confirmed(row, _with_first(user, row, now))
+        return Confirmed(row, _with_first(user, row, now, keep))
 
 
 def begin_key(*, user: User) -> tuple[str, dict[str, Any]]:
@@ -96,8 +100,16 @@ def begin_key(*, user: User) -> tuple[str, dict[str, Any]]:
     return begun
 
 
-def confirm_key(*, user: User, challenge: str, answer: dict[str, Any], name: str, now: datetime) -> Confirmed:
-    """Raises FactorRefused."""
+def confirm_key(
+    *,
+    user: User,
+    challenge: str,
+    answer: dict[str, Any],
+    name: str,
+    now: datetime,
+    keep: UUID | None = None,
+) -> Confirmed:
+    """The first factor ends all sign-ins but `keep`. Raises FactorRefused."""
     try:
         key = _webauthn().end_registration(user, challenge, answer)
     except KeyRefused as error:
@@ -106,7 +118,7 @@ def confirm_key(*, user: User, challenge: str, answer: dict[str, Any], name: str
     row.sealed, row.confirmed_at = seal(key, row=_row(row.id)), now
     with transaction.atomic(using="auth"):
         row.save(using="auth", force_insert=True)
-        return Confirmed(row, _with_first(user, row, now))
+        return Confirmed(row, _with_first(user, row, now, keep))
 
 
 def ask_key(*, user: User) -> tuple[str, dict[str, Any]] | None:
@@ -136,12 +148,36 @@ def use_key(*, user: User, challenge: str, answer: dict[str, Any], now: datetime
         name, counter = _webauthn().end_authentication(user, challenge, _keys(user.id), answer)
     except KeyRefused as error:
         raise FactorRefused(str(error)) from error
+    _count_use(name, counter, now)
+    return "webauthn"
+
+
+def _count_use(name: str, counter: int, now: datetime) -> None:
     rows = SignInFactor.objects.using("auth").filter(id=UUID(name))
     if counter:  # a counter that does not rise is a copied key (Web Authentication, 6.1.1); 0: it keeps none
         rows = rows.filter(counter__lt=counter)
     if not rows.update(counter=counter, last_used_at=now):
         raise FactorRefused("this key's counter has not risen: it may have been copied")
-    return "webauthn"
+
+
+def use_passkey(*, challenge: str, answer: dict[str, Any], now: datetime) -> User:
+    """Whoever the key belongs to, which has asked for a PIN, a finger or a face itself. Raises FactorRefused."""
+    try:
+        owner = _webauthn().owner_of(answer)
+        user = User.objects.using("auth").filter(id=owner, is_active=True).first()
+        keys = _keys(user.id) if user is not None else {}
+        name, counter = _webauthn().end_passkey(challenge, keys, answer)
+    except KeyRefused as error:
+        raise FactorRefused(str(error)) from error
+    _count_use(name, counter, now)
+    found: User = SignInFactor.objects.using("auth").select_related("user").get(id=UUID(name)).user
+    return found
+
+
+def begin_passkey() -> tuple[str, dict[str, Any]]:
+    """(challenge, options for the browser), for whoever holds a passkey of this site."""
+    begun: tuple[str, dict[str, Any]] = _webauthn().begin_passkey()
+    return begun
 
 
 def renew_recovery_codes(*, user: User, now: datetime) -> list[str]:
@@ -210,9 +246,11 @@ def _row(factor_id: UUID) -> str:
     return f"sign_in_factor:{factor_id}"
 
 
-def _with_first(user: User, row: SignInFactor, now: datetime) -> list[str] | None:
+def _with_first(user: User, row: SignInFactor, now: datetime, keep: UUID | None) -> list[str] | None:
     others = _confirmed(user.id).exclude(id=row.id).exists()
     codes = None if others else _make_recovery_codes(user, now)
+    if not others:
+        end_sessions(user_id=user.id, now=now, because="second factor set up", but=keep)
     record_platform_change(action="factor.added", target=f"user:{user.id}", after={"kind": row.kind})
     return codes
 

@@ -6,22 +6,23 @@ its role map names. No group makes an Owner of a tenant, so a provider cannot ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from domain.ids import uuid7
-from tenants.audit.record import record_platform_change
-from tenants.factors.seal import seal, unseal
+from tenants.audit.record import Fields, record_change, record_platform_change
+from tenants.factors.seal import unseal
 from tenants.models.identity_provider import IdentityProvider
-from tenants.models.membership import ROLES, Membership
-from tenants.models.tenant import Tenant
+from tenants.models.membership import Membership
 from tenants.sessions import end_provider_sessions
+from tenants.sso.provider_fields import fill, told_change, told_of
 
-MAPPED_ROLES = tuple(role for role in ROLES if role != "Owner")
 MOST_PROVIDERS = 20
 
 
@@ -29,29 +30,22 @@ class ProviderUnknown(LookupError):
     """The organisation has no such identity provider, or it is switched off."""
 
 
-class ProviderInvalid(ValueError):
-    """A field is not what it must be. `field` names it."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-
-
 class TooManyProviders(Exception):
     """The organisation has as many as it may."""
 
 
 def add_provider(*, organisation_id: UUID, fields: Mapping[str, Any], now: datetime) -> IdentityProvider:
-    """`fields`: name, issuer, client_id, client_secret, groups_claim, role_map. Raises ProviderInvalid,
-    TooManyProviders."""
+    """`fields`: kind, name, groups_claim, role_map; issuer, client_id and client_secret of `oidc`; metadata of
+    `saml`. Raises ProviderInvalid, TooManyProviders."""
     rows = IdentityProvider.objects.using("auth").filter(organisation_id=organisation_id)
     if rows.count() >= MOST_PROVIDERS:
         raise TooManyProviders(f"an organisation has at most {MOST_PROVIDERS} identity providers")
-    row = IdentityProvider(id=uuid7(), organisation_id=organisation_id, kind="oidc", created_at=now)
-    _fill(row, fields)
+    kind = str(fields.get("kind", "oidc"))
+    row = IdentityProvider(id=uuid7(), organisation_id=organisation_id, kind=kind, created_at=now)
+    fill(row, fields)
     with transaction.atomic(using="auth"):
         row.save(using="auth", force_insert=True)
-        _record("identity_provider.added", row)
+        _record("identity_provider.added", row, before=None, after=told_of(row))
     return row
 
 
@@ -62,11 +56,14 @@ def change_provider(
     ProviderInvalid."""
     with transaction.atomic(using="auth"):
         row = _found(organisation_id, provider_id)
-        _fill(row, fields)
+        was = copy(row)
+        fill(row, fields)
         row.save(using="auth")
         if not row.is_active:
             end_provider_sessions(provider_id=row.id, now=now, because="identity provider switched off")
-        _record("identity_provider.changed", row)
+        before, after = told_change(was, row)
+        if after:
+            _record("identity_provider.changed", row, before=before, after=after)
     return row
 
 
@@ -75,19 +72,28 @@ def remove_provider(*, organisation_id: UUID, provider_id: UUID, now: datetime) 
     with transaction.atomic(using="auth"):
         row = _found(organisation_id, provider_id)
         end_provider_sessions(provider_id=row.id, now=now, because="identity provider removed")
-        Membership.objects.using("auth").filter(provider_id=row.id).delete()
-        _record("identity_provider.removed", row)
+        for place in Membership.objects.using("auth").filter(provider_id=row.id).order_by("tenant_id"):
+            place.delete(using="auth")
+            record_change(
+                action="member.removed",
+                target=f"member:{place.user_id}",
+                before={"role": place.role},
+                using="auth",
+                tenant_id=place.tenant_id,
+            )
+        _record("identity_provider.removed", row, before=told_of(row), after=None)
         row.delete(using="auth")
 
 
-def providers_of(*, organisation_id: UUID) -> list[IdentityProvider]:
-    return list(IdentityProvider.objects.using("auth").filter(organisation_id=organisation_id).order_by("id"))
+def providers_of(*, organisation_id: UUID) -> QuerySet[IdentityProvider]:
+    """The organisation's."""
+    return IdentityProvider.objects.using("auth").filter(organisation_id=organisation_id)
 
 
-def providers_for(*, slug: str) -> list[IdentityProvider]:
+def providers_for(*, slug: str) -> QuerySet[IdentityProvider]:
     """Where the people of this tenant may sign in. Nothing for a tenant that does not exist."""
     rows = IdentityProvider.objects.using("auth").filter(is_active=True, organisation__tenants__slug=slug)
-    return list(rows.filter(organisation__tenants__state="active").order_by("name", "id"))
+    return rows.filter(organisation__tenants__state="active")
 
 
 def active_provider(provider_id: UUID) -> IdentityProvider:
@@ -119,39 +125,11 @@ def _found(organisation_id: UUID, provider_id: UUID) -> IdentityProvider:
     return row
 
 
-def _fill(row: IdentityProvider, fields: Mapping[str, Any]) -> None:
-    for name in ("name", "groups_claim", "is_active"):
-        if name in fields:
-            setattr(row, name, fields[name])
-    if "issuer" in fields:
-        issuer = str(fields["issuer"])
-        if not issuer.startswith(("https://", "http://")) or "?" in issuer or "#" in issuer:
-            raise ProviderInvalid("issuer", "write its https:// address, as in its own documents")
-        row.issuer = issuer
-    if "client_id" in fields:
-        row.config = {**row.config, "client_id": fields["client_id"]}
-    if fields.get("client_secret"):
-        row.sealed = seal(str(fields["client_secret"]), row=f"identity_provider:{row.id}")
-    if "role_map" in fields:
-        row.role_map = _checked_map(row.organisation_id, fields["role_map"])
-
-
-def _checked_map(organisation_id: UUID, given: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    slugs = {entry["tenant"] for entry in given}
-    own = Tenant.objects.using("auth").filter(organisation_id=organisation_id, slug__in=slugs)
-    unknown = sorted(slugs - set(own.values_list("slug", flat=True)))
-    if unknown:
-        raise ProviderInvalid("role_map", f"the organisation has no tenant '{unknown[0]}'")
-    for entry in given:
-        if entry["role"] not in MAPPED_ROLES:
-            raise ProviderInvalid("role_map", f"a group gives one of {', '.join(MAPPED_ROLES)}")
-    return [{name: entry[name] for name in ("group", "tenant", "role")} for entry in given]
-
-
-def _record(action: str, row: IdentityProvider) -> None:
+def _record(action: str, row: IdentityProvider, *, before: Fields | None, after: Fields | None) -> None:
     record_platform_change(
         action=action,
         target=f"identity_provider:{row.id}",
-        after={"name": row.name, "issuer": row.issuer, "role_map": row.role_map, "is_active": row.is_active},
+        before=before,
+        after=after,
         organisation_id=row.organisation_id,
     )

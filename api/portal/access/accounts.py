@@ -18,6 +18,7 @@ from api.portal.access.shapes import (
 )
 from api.portal.access.token_shapes import NewAccountTokenBody, NewTokenShape, TokensShape
 from api.portal.access.tokens import shown_new, shown_tokens
+from api.portal.pages import page_of
 from api.portal.view import PortalView, read
 from controlplane.foundation.clock import utc_now
 from tenants.audit.record import record_change
@@ -41,9 +42,8 @@ class ServiceAccounts(PortalView):
         """The tenant's machines, by name."""
         access = self.access(request, slug, "tenant.read")
         with tenant_scope(access.tenant_id):
-            return Response(
-                {"service_accounts": list(ServiceAccount.objects.order_by("name").values(*SHOWN))}
-            )
+            page = page_of(request, ServiceAccount.objects.values(*SHOWN), "name")
+            return page.answer("service_accounts", page.rows)
 
     @extend_schema(request=NewAccountBody, responses={201: AccountShape})
     def post(self, request: Request, slug: str) -> Response:
@@ -86,8 +86,7 @@ class AccountTokens(PortalView):
         access = self.access(request, slug, "accounts.edit")
         with tenant_scope(access.tenant_id):
             account = find_account(account_id=account_id)
-            rows = Token.objects.filter(service_account_id=account.id).order_by("-id")
-            return Response({"tokens": shown_tokens(rows)})
+            return shown_tokens(request, Token.objects.filter(service_account_id=account.id))
 
     @extend_schema(request=NewAccountTokenBody, responses={201: NewTokenShape})
     def post(self, request: Request, slug: str, account_id: UUID) -> Response:

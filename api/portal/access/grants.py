@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.access.shapes import GrantShape, GrantsShape, NewGrantBody
+from api.portal.pages import page_of
 from api.portal.view import PortalView, read
 from tenants.audit.record import record_change
-from tenants.grants import grant, list_grants, revoke
+from tenants.grants import all_grants, grant, revoke, told_grants
 from tenants.scope import tenant_scope
 
 
@@ -21,7 +22,8 @@ class Grants(PortalView):
         """Everybody's, newest first."""
         access = self.access(request, slug, "grants.edit")
         with tenant_scope(access.tenant_id):
-            return Response({"grants": list_grants()})
+            page = page_of(request, all_grants(), "-id")
+            return page.answer("grants", told_grants(page.rows))
 
     @extend_schema(request=NewGrantBody, responses={201: GrantShape})
     def post(self, request: Request, slug: str) -> Response:
@@ -30,7 +32,7 @@ class Grants(PortalView):
         body = read(NewGrantBody, request)
         with tenant_scope(access.tenant_id):
             row = grant(**body, by=access)
-            shown = next(one for one in list_grants(user_id=row.user_id) if one["id"] == row.id)
+            [shown] = told_grants(list(all_grants().filter(id=row.id)))
             record_change(
                 action="grant.given",
                 target=f"grant:{row.id}",

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.portal.pages import PageShape, page_of
 from api.portal.view import PortalView
 from tenants.models.operator_entry import OperatorEntry
 from tenants.scope import tenant_scope
@@ -22,16 +23,16 @@ class OperatorEntryShape(serializers.Serializer[None]):
     left_at = serializers.DateTimeField(allow_null=True)
 
 
-class OperatorEntriesShape(serializers.Serializer[None]):
+class OperatorEntriesShape(PageShape):
     operator_entries = OperatorEntryShape(many=True)
 
 
 class OperatorEntries(PortalView):
     @extend_schema(responses={200: OperatorEntriesShape})
     def get(self, request: Request, slug: str) -> Response:
-        """The newest thousand, for every member to see."""
+        """Newest first, for every member to see."""
         access = self.access(request, slug, "tenant.read")
         columns = tuple(OperatorEntryShape().fields)
         with tenant_scope(access.tenant_id):
-            rows = list(OperatorEntry.objects.order_by("-id").values(*columns)[:1000])
-        return Response({"operator_entries": rows})
+            page = page_of(request, OperatorEntry.objects.values(*columns), "-id")
+        return page.answer("operator_entries", page.rows)

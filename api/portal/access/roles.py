@@ -15,13 +15,14 @@ from api.portal.access.shapes import (
     RoleShape,
     RolesShape,
 )
+from api.portal.pages import page_of_all
 from api.portal.view import PortalView, read
 from api.problems import PortalNotFound, Problem, problem
 from controlplane.foundation.clock import utc_now
 from tenants.audit.record import record_change
 from tenants.models.role import Role
 from tenants.permissions import ALL, PERMISSIONS
-from tenants.roles import RoleInUse, change_role, create_role, delete_role
+from tenants.roles import MAX_ROLES, RoleInUse, change_role, create_role, delete_role
 from tenants.scope import tenant_scope
 
 _IN_USE = Problem(409, "role-in-use", "The role is in use")
@@ -30,8 +31,10 @@ _IN_USE = Problem(409, "role-in-use", "The role is in use")
 class Permissions(PortalView):
     @extend_schema(responses={200: PermissionsShape})
     def get(self, request: Request) -> Response:
-        """Every permission that a role can be made of, and what it allows."""
-        return Response({"permissions": [{"name": name, "about": about} for name, about in ALL.items()]})
+        """Every permission that a role can be made of, by name, and what it allows."""
+        found = [{"name": name, "about": about} for name, about in ALL.items()]
+        page = page_of_all(request, found, lambda row: [row["name"]])
+        return page.answer("permissions", page.rows)
 
 
 class Roles(PortalView):
@@ -44,7 +47,9 @@ class Roles(PortalView):
             for name, held in PERMISSIONS.items()
         ]
         with tenant_scope(access.tenant_id):
-            return Response({"roles": [*built_in, *(_shape(row) for row in Role.objects.order_by("name"))]})
+            found = [*built_in, *(_shape(row) for row in Role.objects.order_by("name")[:MAX_ROLES])]
+        page = page_of_all(request, found, lambda row: [not row["is_built_in"], row["name"]])
+        return page.answer("roles", page.rows)
 
     @extend_schema(request=NewRoleBody, responses={201: RoleShape})
     def post(self, request: Request, slug: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from tenants.permissions import GRANTABLE, LEVELS
 
 
@@ -12,7 +13,7 @@ class PermissionShape(serializers.Serializer[None]):
     about = serializers.CharField()
 
 
-class PermissionsShape(serializers.Serializer[None]):
+class PermissionsShape(PageShape):
     permissions = PermissionShape(many=True)
 
 
@@ -23,7 +24,7 @@ class RoleShape(serializers.Serializer[None]):
     is_built_in = serializers.BooleanField()
 
 
-class RolesShape(serializers.Serializer[None]):
+class RolesShape(PageShape):
     roles = RoleShape(many=True)
 
 
@@ -50,7 +51,7 @@ class AccountShape(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class AccountsShape(serializers.Serializer[None]):
+class AccountsShape(PageShape):
     service_accounts = AccountShape(many=True)
 
 
@@ -77,7 +78,7 @@ class GrantShape(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class GrantsShape(serializers.Serializer[None]):
+class GrantsShape(PageShape):
     grants = GrantShape(many=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from tenants.tokens import KINDS, LONGEST_OVERLAP_HOURS
 
 
@@ -23,7 +24,7 @@ class TokenShape(serializers.Serializer[None]):
     replaced_by = serializers.UUIDField(allow_null=True)
 
 
-class TokensShape(serializers.Serializer[None]):
+class TokensShape(PageShape):
     tokens = TokenShape(many=True)
 
 

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.access.token_shapes import NewTokenBody, NewTokenShape, RotateBody, RotatedShape, TokensShape
+from api.portal.pages import page_of
 from api.portal.view import PortalView, read
 from api.problems import PermissionMissing
 from controlplane.foundation.clock import utc_now
@@ -32,10 +33,10 @@ class Tokens(PortalView):
         """Tokens without their secrets: everybody's for who may revoke them, otherwise one's own."""
         access = self.access(request, slug, "tokens.own")
         with tenant_scope(access.tenant_id):
-            rows = Token.objects.order_by("-id")
+            rows = Token.objects.all()
             if not access.may("tokens.edit"):
                 rows = rows.filter(created_by=access.name)
-            return Response({"tokens": shown_tokens(rows)})
+            return shown_tokens(request, rows)
 
     @extend_schema(request=NewTokenBody, responses={201: NewTokenShape})
     def post(self, request: Request, slug: str) -> Response:
@@ -91,12 +92,14 @@ class RotateToken(PortalView):
         return Response({**shown_new(made), "old_expires_at": old.expires_at}, status=201)
 
 
-def shown_tokens(rows: QuerySet[Token]) -> list[dict[str, Any]]:
-    """As `TokenShape` has them."""
-    return [
+def shown_tokens(request: Request, rows: QuerySet[Token]) -> Response:
+    """A page of them, newest first."""
+    page = page_of(request, rows.values(*_SHOWN), "-id")
+    shown = [
         {key.replace("service_account__name", "service_account"): value for key, value in row.items()}
-        for row in rows.values(*_SHOWN)[:5000]
+        for row in page.rows
     ]
+    return page.answer("tokens", shown)
 
 
 def shown_new(made: IssuedToken) -> dict[str, Any]:

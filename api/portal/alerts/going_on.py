@@ -18,6 +18,7 @@ from api.portal.alerts.rule_shapes import (
     NotificationShape,
     NotificationsShape,
 )
+from api.portal.pages import asked_of, page_of
 from api.portal.view import PortalView, read
 from api.problems import PortalNotFound, Problem, problem
 from controlplane.alerts.answer import AlertOver, AlertUnknown, answer
@@ -37,13 +38,13 @@ class Alerts(PortalView):
     def get(self, request: Request, slug: str) -> Response:
         """Newest first."""
         access = self.access(request, slug, "alerts.read")
-        asked = _query(AlertQuery, request)
+        asked = asked_of(AlertQuery, request)
         with tenant_scope(access.tenant_id):
             rows = Alert.objects.select_related("rule").filter(
                 **{name: asked[name] for name in ("state", "severity", "rule_id") if name in asked}
             )
-            page, next_after = _page(rows, asked)
-            return Response({"alerts": [_alert(row) for row in page], "next_after": next_after})
+            page = page_of(request, rows, "-id")
+            return page.answer("alerts", [_alert(row) for row in page.rows])
 
 
 class OneAlert(PortalView):
@@ -81,30 +82,17 @@ class Notifications(PortalView):
     def get(self, request: Request, slug: str) -> Response:
         """What was sent, or was to be, newest first, with every try."""
         access = self.access(request, slug, "alerts.read")
-        asked = _query(NotificationQuery, request)
+        asked = asked_of(NotificationQuery, request)
         with tenant_scope(access.tenant_id):
             rows = Notification.objects.select_related("channel").filter(
                 **{name: asked[name] for name in ("state", "channel_id", "alert_id") if name in asked}
             )
-            page, next_after = _page(rows, asked)
+            page = page_of(request, rows, "-id")
             names = [name for name in NotificationShape().fields if name != "channel"]
-            found = [{**{n: getattr(row, n) for n in names}, "channel": row.channel.name} for row in page]
-            return Response({"notifications": found, "next_after": next_after})
-
-
-def _page(rows: Any, asked: dict[str, Any]) -> tuple[list[Any], UUID | None]:
-    if "after" in asked:
-        rows = rows.filter(id__lt=asked["after"])
-    page = list(rows.order_by("-id")[: asked["limit"] + 1])
-    more = len(page) > asked["limit"]
-    page = page[: asked["limit"]]
-    return page, page[-1].id if more else None
-
-
-def _query(shape: Any, request: Request) -> dict[str, Any]:
-    given = shape(data=request.query_params)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
+            found = [
+                {**{n: getattr(row, n) for n in names}, "channel": row.channel.name} for row in page.rows
+            ]
+            return page.answer("notifications", found)
 
 
 def _alert(row: Alert) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from controlplane.alerts.channels import KINDS as CHANNELS
 from controlplane.alerts.rules import SEVERITIES
 from domain.alerting.rules import KINDS
@@ -33,7 +34,7 @@ class ChannelShape(ChannelBody):
     last_error = serializers.CharField(allow_null=True)
 
 
-class ChannelsShape(serializers.Serializer[None]):
+class ChannelsShape(PageShape):
     channels = ChannelShape(many=True)
 
 
@@ -65,7 +66,7 @@ class RuleShape(RuleBody):
     updated_at = serializers.DateTimeField()
 
 
-class RulesShape(serializers.Serializer[None]):
+class RulesShape(PageShape):
     rules = RuleShape(many=True)
 
 
@@ -100,7 +101,7 @@ class WindowShape(WindowBody):
     summed_up_at = serializers.DateTimeField(allow_null=True)
 
 
-class WindowsShape(serializers.Serializer[None]):
+class WindowsShape(PageShape):
     windows = WindowShape(many=True)
 
 
@@ -126,7 +127,7 @@ class AlertShape(serializers.Serializer[None]):
     resolved_by = serializers.CharField(allow_null=True)
 
 
-class AlertsShape(serializers.Serializer[None]):
+class AlertsShape(PageShape):
     alerts = AlertShape(many=True)
     next_after = serializers.UUIDField(allow_null=True, help_text="Give it as `after` to go on")
 
@@ -135,8 +136,6 @@ class AlertQuery(serializers.Serializer[None]):
     state = serializers.ChoiceField(("open", "acknowledged", "resolved"), required=False)
     severity = serializers.ChoiceField(("page", "ticket"), required=False)
     rule_id = serializers.UUIDField(required=False)
-    after = serializers.UUIDField(required=False, help_text="Older than this one")
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
 
 
 class AnswerBody(serializers.Serializer[None]):
@@ -148,7 +147,7 @@ class NotificationShape(serializers.Serializer[None]):
     alert_id = serializers.UUIDField(allow_null=True)
     channel_id = serializers.UUIDField()
     channel = serializers.CharField()
-    kind = serializers.CharField(help_text="opened, repeated, escalated, resolved, summary, test")
+    kind = serializers.CharField(help_text="opened, repeated, escalated, resolved, summary, test, report")
     state = serializers.CharField(help_text="pending, sent, failed")
     attempts = serializers.IntegerField()
     tries = serializers.ListField(child=serializers.DictField())
@@ -156,7 +155,7 @@ class NotificationShape(serializers.Serializer[None]):
     sent_at = serializers.DateTimeField(allow_null=True)
 
 
-class NotificationsShape(serializers.Serializer[None]):
+class NotificationsShape(PageShape):
     notifications = NotificationShape(many=True)
     next_after = serializers.UUIDField(allow_null=True)
 
@@ -165,5 +164,3 @@ class NotificationQuery(serializers.Serializer[None]):
     state = serializers.ChoiceField(("pending", "sent", "failed"), required=False)
     channel_id = serializers.UUIDField(required=False)
     alert_id = serializers.UUIDField(required=False)
-    after = serializers.UUIDField(required=False)
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=200)

@@ -27,6 +27,7 @@ from api.portal.alerts.rule_shapes import (
     WindowShape,
     WindowsShape,
 )
+from api.portal.pages import page_of
 from api.portal.view import PortalView, read
 from api.problems import PortalNotFound
 from controlplane.alerts import channels, rules
@@ -61,11 +62,11 @@ def shown(shape: type[Any], row: models.Model) -> dict[str, Any]:
 class Channels(PortalView):
     @extend_schema(responses={200: ChannelsShape})
     def get(self, request: Request, slug: str) -> Response:
-        """Every channel, without what is secret."""
+        """Every channel by name, without what is secret."""
         access = self.access(request, slug, "alerts.read")
         with tenant_scope(access.tenant_id):
-            rows = AlertChannel.objects.order_by("name")
-            return Response({"channels": [shown(ChannelShape, row) for row in rows]})
+            page = page_of(request, AlertChannel.objects.all(), "name")
+            return page.answer("channels", [shown(ChannelShape, row) for row in page.rows])
 
     @extend_schema(request=ChannelBody, responses={201: ChannelShape})
     def post(self, request: Request, slug: str) -> Response:
@@ -133,10 +134,11 @@ class TestChannel(PortalView):
 class Rules(PortalView):
     @extend_schema(responses={200: RulesShape})
     def get(self, request: Request, slug: str) -> Response:
-        """Every rule."""
+        """Every rule, by name."""
         access = self.access(request, slug, "alerts.read")
         with tenant_scope(access.tenant_id):
-            return Response({"rules": [shown(RuleShape, row) for row in AlertRule.objects.order_by("name")]})
+            page = page_of(request, AlertRule.objects.all(), "name")
+            return page.answer("rules", [shown(RuleShape, row) for row in page.rows])
 
     @extend_schema(request=RuleBody, responses={201: RuleShape})
     def post(self, request: Request, slug: str) -> Response:
@@ -212,11 +214,11 @@ class Routes(PortalView):
 class Windows(PortalView):
     @extend_schema(responses={200: WindowsShape})
     def get(self, request: Request, slug: str) -> Response:
-        """The newest 200 maintenance windows, those to come among them."""
+        """Maintenance windows, those that end last first."""
         access = self.access(request, slug, "alerts.read")
         with tenant_scope(access.tenant_id):
-            rows = MaintenanceWindow.objects.order_by("-ends_at")[:200]
-            return Response({"windows": [shown(WindowShape, row) for row in rows]})
+            page = page_of(request, MaintenanceWindow.objects.all(), "-ends_at", "-id")
+            return page.answer("windows", [shown(WindowShape, row) for row in page.rows])
 
     @extend_schema(request=WindowBody, responses={201: WindowShape})
     def post(self, request: Request, slug: str) -> Response:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+
 
 class AlertQuery(serializers.Serializer[None]):
     dag_id = serializers.CharField(max_length=250, required=False)
     dag_run_id = serializers.CharField(max_length=250, required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
-    offset = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
 
 
 class CallbackQuery(AlertQuery):
@@ -38,7 +38,7 @@ class CallbackShape(serializers.Serializer[None]):
     done_at = serializers.DateTimeField(allow_null=True)
 
 
-class CallbacksShape(serializers.Serializer[None]):
+class CallbacksShape(PageShape):
     callbacks = CallbackShape(many=True)
     total_entries = serializers.IntegerField()
 
@@ -64,6 +64,6 @@ class DeadlineShape(serializers.Serializer[None]):
     problem = serializers.CharField(allow_null=True, help_text="why it is never due")
 
 
-class DeadlinesShape(serializers.Serializer[None]):
+class DeadlinesShape(PageShape):
     deadlines = DeadlineShape(many=True)
     total_entries = serializers.IntegerField()

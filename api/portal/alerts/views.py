@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,6 +20,7 @@ from api.portal.alerts.shapes import (
     DeadlineQuery,
     DeadlinesShape,
 )
+from api.portal.pages import asked_of, page_of
 from api.portal.view import PortalView
 from api.problems import PortalNotFound
 from controlplane.execution import logs
@@ -27,6 +29,7 @@ from controlplane.ledger.models.deadline import Deadline
 from tenants.scope import tenant_scope
 
 MOST_LOG_BYTES = 1024 * 1024
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _CALLBACK = (
     "id", "kind", "state", "dag_id", "task_id", "map_index", "try_number", "reason", "message", "created_at",
     "begun_at", "done_at",
@@ -38,13 +41,13 @@ class Callbacks(PortalView):
     def get(self, request: Request, slug: str) -> Response:
         """Callbacks that the control plane had to have run, newest first. What a live task ran is in its log."""
         access = self.access(request, slug, "runs.read")
-        asked = _query(CallbackQuery, request)
+        asked = asked_of(CallbackQuery, request)
         names = {"dag_id": "dag_id", "dag_run_id": "run_id", "state": "state"}
         with tenant_scope(access.tenant_id):
             rows = Callback.objects.filter(**{names[k]: v for k, v in asked.items() if k in names})
-            page = rows.order_by("-id")[asked["offset"] : asked["offset"] + asked["limit"]]
-            found = [{**row, "dag_run_id": row.pop("run_id")} for row in page.values(*_CALLBACK, "run_id")]
-            return Response({"callbacks": found, "total_entries": rows.count()})
+            page = page_of(request, rows.values(*_CALLBACK, "run_id"), "-id")
+            found = [{**row, "dag_run_id": row.pop("run_id")} for row in page.rows]
+            return page.answer("callbacks", found, total_entries=rows.count())
 
 
 class CallbackLog(PortalView):
@@ -70,10 +73,10 @@ class CallbackLog(PortalView):
 class Deadlines(PortalView):
     @extend_schema(parameters=[DeadlineQuery], responses={200: DeadlinesShape})
     def get(self, request: Request, slug: str) -> Response:
-        """Deadlines of runs and `sla`s of tasks, in the order of their instants. As in Airflow, those that a
-        success met are not among them."""
+        """Deadlines of runs and `sla`s of tasks, in the order of their instants, those without one last. As in
+        Airflow, those that a success met are not among them."""
         access = self.access(request, slug, "runs.read")
-        asked = _query(DeadlineQuery, request)
+        asked = asked_of(DeadlineQuery, request)
         names = {"dag_id": "dag_run__dag_id", "dag_run_id": "dag_run__run_id"}
         with tenant_scope(access.tenant_id):
             rows = Deadline.objects.filter(**{names[k]: v for k, v in asked.items() if k in names})
@@ -81,15 +84,10 @@ class Deadlines(PortalView):
                 rows = rows.filter(missed_at__isnull=not asked["missed"])
             met = Q(missed_at__isnull=True, dag_run__state="success", dag_run__end_date__lte=F("due_at"))
             rows = rows.exclude(met)
-            page = rows.select_related("dag_run").order_by(F("due_at").asc(nulls_last=True), "id")
-            found = [_deadline(row) for row in page[asked["offset"] : asked["offset"] + asked["limit"]]]
-            return Response({"deadlines": found, "total_entries": rows.count()})
-
-
-def _query(kind: type[serializers.Serializer[None]], request: Request) -> dict[str, Any]:
-    given = kind(data=request.query_params)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
+            last = Coalesce("due_at", Value(_NEVER))
+            page = page_of(request, rows.select_related("dag_run").annotate(last=last), "last", "id")
+            found = [_deadline(row) for row in page.rows]
+            return page.answer("deadlines", found, total_entries=rows.count())
 
 
 def _deadline(row: Deadline) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from tenants.audit.context import KINDS
 from tenants.audit.export import FORMATS
-from tenants.audit.search import MOST
 from tenants.models.audit_stream import KINDS as STREAM_KINDS
 from tenants.models.audit_stream import STATES
 
@@ -27,10 +27,6 @@ class AuditQuery(serializers.Serializer[None]):
     request_id = serializers.CharField(required=False, max_length=64)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
-    before = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="`next_before`"
-    )
-    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=MOST)
 
 
 class AuditRowShape(serializers.Serializer[None]):
@@ -58,9 +54,8 @@ class SignedShape(serializers.Serializer[None]):
     at = serializers.DateTimeField()
 
 
-class AuditPageShape(serializers.Serializer[None]):
+class AuditPageShape(PageShape):
     rows = AuditRowShape(many=True)
-    next_before = serializers.IntegerField(allow_null=True, help_text="Give it as `before` to go on")
     signed = SignedShape(allow_null=True, help_text="Up to where the chain is signed")
 
 
@@ -89,7 +84,7 @@ class StreamShape(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class StreamsShape(serializers.Serializer[None]):
+class StreamsShape(PageShape):
     streams = StreamShape(many=True)
 
 

@@ -16,6 +16,7 @@ from api.portal.audit.shapes import (
     StreamShape,
     StreamsShape,
 )
+from api.portal.pages import page_of
 from api.portal.view import PortalView, read
 from api.problems import PortalNotFound, Problem, problem
 from controlplane.audit_streams.streams import (
@@ -43,7 +44,8 @@ class Streams(PortalView):
         """Where the tenant's audit rows are sent, and how far each stream has got."""
         access = self.access(request, slug, "audit.export")
         with tenant_scope(access.tenant_id):
-            return Response({"streams": list(AuditStream.objects.order_by("id").values(*_SHOWN))})
+            page = page_of(request, AuditStream.objects.values(*_SHOWN), "id")
+            return page.answer("streams", page.rows)
 
     @extend_schema(request=NewStreamBody, responses={201: NewStreamShape})
     def post(self, request: Request, slug: str) -> Any:

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from api.portal.audit.shapes import AuditPageShape, AuditQuery, ExportQuery
 from api.portal.operators.view import OperatorView
 from api.portal.organisations.entry import OrganisationView
+from api.portal.pages import Page, asked_of, page_of
 from api.portal.view import PortalView
 from tenants.audit.chains import each_row
 from tenants.audit.export import FORMATS, as_csv, as_ndjson
@@ -30,11 +31,11 @@ class Audit(PortalView):
     def get(self, request: Request, slug: str) -> Response:
         """The tenant's audit chain, newest first."""
         access = self.access(request, slug, "audit.read")
-        wanted, before, limit = asked(request)
+        wanted = Wanted(**asked_of(AuditQuery, request))
         with tenant_scope(access.tenant_id):
-            rows = search_tenant(wanted=wanted, before=before, limit=limit)
+            page = page_of(request, search_tenant(wanted=wanted), "-seq")
             signed = AuditCheckpoint.objects.order_by("-number").values("seq", "at").first()
-        return Response(page(rows, limit, signed))
+        return page.answer("rows", _shown(page), signed=signed)
 
 
 class OrganisationAudit(OrganisationView):
@@ -42,9 +43,10 @@ class OrganisationAudit(OrganisationView):
     def get(self, request: Request, organisation_id: UUID) -> Response:
         """What happened to the organisation itself; each tenant has a chain of its own."""
         self.organisation(request, organisation_id, "organisation.audit")
-        wanted, before, limit = asked(request)
-        rows = search_platform(wanted=wanted, before=before, limit=limit, organisation_id=organisation_id)
-        return Response(page(rows, limit, None))
+        wanted = Wanted(**asked_of(AuditQuery, request))
+        rows = search_platform(wanted=wanted, organisation_id=organisation_id)
+        page = page_of(request, rows, "-seq")
+        return page.answer("rows", _shown(page), signed=None)
 
 
 class PlatformAudit(OperatorView):
@@ -52,10 +54,11 @@ class PlatformAudit(OperatorView):
     def get(self, request: Request) -> Response:
         """The platform's own chain: sign-ins, strangers, organisations, operators."""
         self.operator(request)
-        wanted, before, limit = asked(request)
-        rows = search_platform(wanted=wanted, before=before, limit=limit)
+        wanted = Wanted(**asked_of(AuditQuery, request))
+        page = page_of(request, search_platform(wanted=wanted), "-seq")
         points = PlatformAuditCheckpoint.objects.using("auth")
-        return Response(page(rows, limit, points.order_by("-number").values("seq", "at").first()))
+        signed = points.order_by("-number").values("seq", "at").first()
+        return page.answer("rows", _shown(page), signed=signed)
 
 
 class Export(PortalView):
@@ -83,19 +86,9 @@ class Export(PortalView):
         return answer
 
 
-def asked(request: Request) -> tuple[Wanted, int | None, int]:
-    """What is looked for, below which row, how many. Raises ValidationError, which names the fields."""
-    given = AuditQuery(data=request.query_params)
-    given.is_valid(raise_exception=True)
-    query: dict[str, Any] = dict(given.validated_data)
-    before, limit = query.pop("before", None), query.pop("limit")
-    return Wanted(**query), before, limit
-
-
-def page(rows: list[dict[str, Any]], limit: int, signed: dict[str, Any] | None) -> dict[str, Any]:
+def _shown(page: Page) -> list[dict[str, Any]]:
     """As it goes out, the JSON texts read."""
-    shown = [
+    return [
         row | {name: json.loads(row[name]) if row[name] else None for name in ("before", "after", "detail")}
-        for row in rows
+        for row in page.rows
     ]
-    return {"rows": shown, "next_before": rows[-1]["seq"] if len(rows) == limit else None, "signed": signed}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from domain.backfills import REPROCESS
 
 
@@ -47,5 +48,12 @@ class BackfillShape(serializers.Serializer[None]):
     left = serializers.IntegerField()
 
 
-class BackfillsShape(serializers.Serializer[None]):
+class BackfillQuery(serializers.Serializer[None]):
+    dag_id = serializers.CharField(max_length=250, required=False)
+    active = serializers.BooleanField(
+        allow_null=True, required=False, default=None, help_text="those that are not over, or those that are"
+    )
+
+
+class BackfillsShape(PageShape):
     backfills = BackfillShape(many=True)

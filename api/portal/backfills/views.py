@@ -10,7 +10,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.portal.backfills.shapes import BackfillShape, BackfillsShape, BoundBody, PreviewBody, PreviewShape
+from api.portal.backfills.shapes import (
+    BackfillQuery,
+    BackfillShape,
+    BackfillsShape,
+    BoundBody,
+    PreviewBody,
+    PreviewShape,
+)
+from api.portal.pages import asked_of, page_of
 from api.portal.view import PortalView
 from api.problems import PortalNotFound, Problem, problem
 from controlplane.foundation.clock import utc_now
@@ -32,22 +40,23 @@ from tenants.scope import tenant_scope
 _INVALID = Problem(422, "backfill-invalid", "This backfill is not possible")
 _AWAITED = Problem(503, "intervals-awaited", "The DAG's own Timetable class is being asked")
 _COMPLETED = Problem(409, "backfill-completed", "The backfill is over")
-_SHOWN = 100
 _COLUMNS = tuple(name for name in BackfillShape().fields if name not in ("id", "left"))
 
 
 class Backfills(PortalView):
-    @extend_schema(responses={200: BackfillsShape})
+    @extend_schema(parameters=[BackfillQuery], responses={200: BackfillsShape})
     def get(self, request: Request, slug: str) -> Response:
         """The newest backfills of all DAGs, or of `dag_id`; with `active=true` those that are not over."""
         access = self.access(request, slug, "runs.read")
+        asked = asked_of(BackfillQuery, request)
         with tenant_scope(access.tenant_id):
-            rows = Backfill.objects.order_by("-serial")
-            if dag_id := request.query_params.get("dag_id"):
-                rows = rows.filter(dag_id=dag_id.replace("\0", ""))
-            if request.query_params.get("active") in ("true", "false"):
-                rows = rows.filter(completed_at__isnull=request.query_params["active"] == "true")
-            return Response({"backfills": _shapes(list(rows[:_SHOWN]))})
+            rows = Backfill.objects.all()
+            if "dag_id" in asked:
+                rows = rows.filter(dag_id=asked["dag_id"])
+            if asked["active"] is not None:
+                rows = rows.filter(completed_at__isnull=asked["active"])
+            page = page_of(request, rows, "-serial")
+            return page.answer("backfills", _shapes(page.rows))
 
 
 class Preview(PortalView):

@@ -6,13 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from api.portal.deployments.trial_shapes import CanaryBody, CanaryOfDeployment
+from api.portal.pages import PageShape
+
 MOST_VALUES = 500
 MOST_VALUE_CHARACTERS = 64 * 1024
 
 
 class DeploymentQuery(serializers.Serializer[None]):
-    before = serializers.IntegerField(required=False, min_value=1, help_text="Only numbers below this one")
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
     state = serializers.ChoiceField(
         ("waiting", "active", "superseded", "dropped", "failed"), required=False, default=None
     )
@@ -44,6 +45,11 @@ class NewDeploymentBody(serializers.Serializer[None]):
         child=serializers.IntegerField(min_value=-1, max_value=2**31 - 1), required=False
     )
     message = serializers.CharField(max_length=10_000, allow_blank=True, default="")
+    canary = CanaryBody(
+        required=False,
+        allow_null=True,
+        help_text="How it is tried out once it is in force; by default as the mode says, null for not at all",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         for kind, most in (("variables", 250), ("connections", 250), ("pools", 256)):
@@ -66,6 +72,9 @@ class RollBackBody(serializers.Serializer[None]):
 class ModeBody(serializers.Serializer[None]):
     mode = serializers.ChoiceField(("automatic", "manual"), required=False)
     pinned = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    canary = CanaryBody(
+        required=False, allow_null=True, help_text="How every deployment is tried out; null: none is"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("pinned") is not None:
@@ -78,6 +87,7 @@ class ModeBody(serializers.Serializer[None]):
 class ModeShape(serializers.Serializer[None]):
     mode = serializers.ChoiceField(("automatic", "manual"))
     pinned = serializers.IntegerField(allow_null=True)
+    canary = CanaryBody(allow_null=True)
 
 
 class BundleOfDeployment(serializers.Serializer[None]):
@@ -122,9 +132,10 @@ class DeploymentShape(serializers.Serializer[None]):
     bundle = BundleOfDeployment()
     runtime = RuntimeOfDeployment(allow_null=True)
     bound = BoundShape()
+    canary = CanaryOfDeployment(allow_null=True)
 
 
-class DeploymentsShape(serializers.Serializer[None]):
+class DeploymentsShape(PageShape):
     deployments = DeploymentShape(many=True)
     mode = serializers.CharField()
     pinned = serializers.IntegerField(allow_null=True)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,16 +20,22 @@ from api.portal.deployments.shapes import (
     NewDeploymentBody,
     RollBackBody,
 )
+from api.portal.deployments.trial_shapes import read_trial, shown_standing, shown_trial
+from api.portal.pages import asked_of, page_of
 from api.portal.view import PortalView
 from api.problems import PermissionMissing, PortalNotFound, Problem, problem
-from controlplane.bundles import deployments, history
+from controlplane.bundles import canaries, deployments, history
+from controlplane.bundles.canaries import Trial
 from controlplane.bundles.deployments import DeploymentUnknown
 from controlplane.dagprocessor.deploy import put_waiting_in_force
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.bundle_version import BundleVersion
+from controlplane.ledger.models.canary import Canary
+from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.deployment import Deployment
 from controlplane.ledger.models.runtime import Runtime
 from controlplane.secrets import overlays
+from tenants.access import Access
 from tenants.audit.record import record_change
 from tenants.scope import tenant_scope
 
@@ -49,20 +56,18 @@ _NEEDS = {"variables": "variables.edit", "connections": "connections.edit", "poo
 class Deployments(PortalView):
     @extend_schema(parameters=[DeploymentQuery], responses={200: DeploymentsShape})
     def get(self, request: Request, slug: str) -> Response:
-        """The newest deployments, of all states or of one; older ones with `before`."""
+        """Deployments, of all states or of one, newest first."""
         access = self.access(request, slug, "bundles.read")
-        asked = DeploymentQuery(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        query: dict[str, Any] = asked.validated_data
+        query = asked_of(DeploymentQuery, request)
         with tenant_scope(access.tenant_id):
-            rows = Deployment.objects.select_related("bundle_version__runtime", "overlay").order_by("-number")
+            rows = Deployment.objects.select_related("bundle_version__runtime", "overlay")
             if query["state"]:
                 rows = rows.filter(state=query["state"])
-            if "before" in query:
-                rows = rows.filter(number__lt=query["before"])
             mode, pinned = deployments.mode_of()
-            found = [shown(row) for row in rows[: query["limit"]]]
-            return Response({"deployments": found, "mode": mode, "pinned": pinned})
+            page = page_of(request, rows, "-number")
+            tried = canaries.trials_of(deployments=[row.id for row in page.rows])
+            found = [shown(row, tried.get(row.id)) for row in page.rows]
+            return page.answer("deployments", found, mode=mode, pinned=pinned)
 
     @extend_schema(request=NewDeploymentBody, responses={201: DeploymentShape})
     def post(self, request: Request, slug: str) -> Any:
@@ -74,6 +79,8 @@ class Deployments(PortalView):
         for kind, permission in _NEEDS.items():
             if kind in body and not access.may(permission):
                 raise PermissionMissing(f"to bind {kind}, the role {access.role} must hold {permission}")
+        trial: Any = read_trial(body["canary"]) if "canary" in body else deployments.INHERITED
+        _may_try(access, trial)
         now = utc_now()
         with tenant_scope(access.tenant_id):
             current = deployments.in_force()
@@ -96,8 +103,12 @@ class Deployments(PortalView):
                 message=body["message"],
                 now=now,
                 overlay=overlay,
+                trial=trial,
             )
-            return Response(_deploy(made, bundle, now), status=201)
+            answer = _deploy(made, bundle, now)
+            if "canary" in body and answer["state"] == "active":
+                _check_dag(trial)
+            return Response(answer, status=201)
 
 
 class OneDeployment(PortalView):
@@ -106,7 +117,8 @@ class OneDeployment(PortalView):
         """One deployment."""
         access = self.access(request, slug, "bundles.read")
         with tenant_scope(access.tenant_id):
-            return Response(shown(_get(number)))
+            row = _get(number)
+            return Response(shown(row, canaries.trials_of(deployments=[row.id]).get(row.id)))
 
 
 class Diff(PortalView):
@@ -150,6 +162,7 @@ class RollBack(PortalView):
                 now=now,
                 overlay=target.overlay_id,
                 of_number=number,
+                trial=None,
             )
             if given.validated_data["pin"]:
                 deployments.set_mode(pinned=made.number)
@@ -163,8 +176,7 @@ class Mode(PortalView):
         """Whether pushes deploy by themselves."""
         access = self.access(request, slug, "bundles.read")
         with tenant_scope(access.tenant_id):
-            mode, pinned = deployments.mode_of()
-        return Response({"mode": mode, "pinned": pinned})
+            return Response(_mode())
 
     @extend_schema(request=ModeBody, responses={200: ModeShape})
     def patch(self, request: Request, slug: str) -> Response:
@@ -172,23 +184,30 @@ class Mode(PortalView):
         access = self.access(request, slug, "deployments.edit")
         given = ModeBody(data=request.data)
         given.is_valid(raise_exception=True)
+        wanted = given.validated_data
         with tenant_scope(access.tenant_id):
-            before = deployments.mode_of()
+            before = _mode()
+            if "canary" in wanted:
+                trial = read_trial(wanted["canary"])
+                _may_try(access, trial)
+                if deployments.in_force() is not None:
+                    _check_dag(trial)
+                canaries.set_standing(trial=trial)
             deployments.set_mode(
-                mode=given.validated_data.get("mode"),
-                pinned=given.validated_data.get("pinned", deployments.INHERITED),
+                mode=wanted.get("mode"),
+                pinned=wanted.get("pinned", deployments.INHERITED),
             )
-            after = deployments.mode_of()
+            after = _mode()
             record_change(
                 action="deployments.mode.changed",
                 target="tenant:deployments",
-                before={"mode": before[0], "pinned": before[1]},
-                after={"mode": after[0], "pinned": after[1]},
+                before=before,
+                after=after,
             )
-        return Response({"mode": after[0], "pinned": after[1]})
+        return Response(after)
 
 
-def shown(row: Deployment) -> dict[str, Any]:
+def shown(row: Deployment, trial: Canary | None = None) -> dict[str, Any]:
     """A deployment for people: names of what it binds, never values."""
     bundle, runtime = row.bundle_version, row.bundle_version.runtime
     return {
@@ -196,6 +215,7 @@ def shown(row: Deployment) -> dict[str, Any]:
         "bundle": {name: getattr(bundle, name) for name in _BUNDLE},
         "runtime": {name: getattr(runtime, name) for name in _RUNTIME} if runtime else None,
         "bound": deployments.names_bound(row.overlay),
+        "canary": shown_trial(trial, deployment_state=row.state),
     }
 
 
@@ -239,4 +259,24 @@ def _deploy(made: Deployment, bundle: BundleVersion, now: Any) -> dict[str, Any]
         target=f"deployment:{made.number}",
         after={"bundle": str(bundle.id), "reason": made.reason, "of_number": made.of_number},
     )
-    return shown(deployments.get_deployment(number=made.number))
+    row = deployments.get_deployment(number=made.number)
+    return shown(row, canaries.trials_of(deployments=[row.id]).get(row.id))
+
+
+def _mode() -> dict[str, Any]:
+    mode, pinned = deployments.mode_of()
+    return {"mode": mode, "pinned": pinned, "canary": shown_standing(canaries.standing())}
+
+
+def _may_try(access: Access, trial: Any) -> None:
+    """Raises PermissionMissing: a trial of a DAG is a run."""
+    if isinstance(trial, Trial) and trial.dag_id and not access.may("runs.edit"):
+        raise PermissionMissing(f"to run a DAG as canary, the role {access.role} must hold runs.edit")
+
+
+def _check_dag(trial: Trial | None) -> None:
+    """What is in force must have the DAG that is to be run. Raises a ValidationError, and nothing is changed."""
+    if trial is None or not trial.dag_id:
+        return
+    if not Dag.objects.filter(dag_id=trial.dag_id, is_stale=False).exists():
+        raise ValidationError({"canary": {"dag_id": [f"what is in force has no DAG {trial.dag_id!r}"]}})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+
 
 class FindingQuery(serializers.Serializer[None]):
     code = serializers.CharField(max_length=100, required=False, help_text="a beginning: AERO-SHIM, AIR…")
     path = serializers.CharField(max_length=1000, required=False)
     severity = serializers.ChoiceField(["info", "warning", "error"], required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
-    offset = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
 
 
 class FindingShape(serializers.Serializer[None]):
@@ -27,7 +27,7 @@ class CountShape(serializers.Serializer[None]):
     count = serializers.IntegerField()
 
 
-class FindingsShape(serializers.Serializer[None]):
+class FindingsShape(PageShape):
     bundle_id = serializers.UUIDField(allow_null=True, help_text="the version they are about")
     findings = FindingShape(many=True)
     counts = CountShape(many=True, help_text="of all that match, most frequent first")

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.findings.shapes import FindingQuery, FindingsShape
+from api.portal.pages import asked_of, page_of_all
 from api.portal.view import PortalView
 from controlplane.ledger.models.bundle_version import BundleVersion
 from tenants.scope import tenant_scope
@@ -20,25 +21,22 @@ class Findings(PortalView):
     def get(self, request: Request, slug: str) -> Response:
         """What was found in the newest version that was parsed, by path and line; at most the first thousand."""
         access = self.access(request, slug, "bundles.read")
-        query = FindingQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        asked: dict[str, Any] = query.validated_data
+        asked = asked_of(FindingQuery, request)
         with tenant_scope(access.tenant_id):
             newest = (
                 BundleVersion.objects.filter(state="parsed").order_by("-id").values("id", "summary").first()
             )
         told = [_shown(each) for each in (newest["summary"].get("findings", []) if newest else [])]
-        found = sorted(
-            (each for each in told if _matches(each, asked)), key=lambda each: (each["path"], each["line"])
-        )
-        counts = Counter(each["code"] for each in found).most_common()
-        return Response(
-            {
-                "bundle_id": newest["id"] if newest else None,
-                "findings": found[asked["offset"] : asked["offset"] + asked["limit"]],
-                "counts": [{"code": code, "count": count} for code, count in counts],
-                "total_entries": len(found),
-            }
+        found = [(place, each) for place, each in enumerate(told) if _matches(each, asked)]
+        counts = Counter(each["code"] for _, each in found).most_common()
+        version = str(newest["id"]) if newest else None
+        page = page_of_all(request, found, lambda row: [row[1]["path"], row[1]["line"], row[0]])
+        return page.answer(
+            "findings",
+            [each for _, each in page.rows],
+            bundle_id=version,
+            counts=[{"code": code, "count": count} for code, count in counts],
+            total_entries=len(found),
         )
 
 

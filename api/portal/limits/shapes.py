@@ -70,7 +70,7 @@ class PlanShape(serializers.Serializer[None]):
     changed_by = serializers.CharField()
 
 
-class PlansShape(serializers.Serializer[None]):
+class PlansShape(PageShape):
     plans = PlanShape(many=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from tenants.operators import ENTRY_ROLES, LONGEST_ENTRY_MINUTES, SHORTEST_REASON
 
 
@@ -13,20 +14,17 @@ class TenantRowShape(serializers.Serializer[None]):
     name = serializers.CharField()
     state = serializers.CharField()
     environment = serializers.CharField()
-    organisation = serializers.CharField()
     organisation_id = serializers.UUIDField()
+    organisation = serializers.CharField()
     created_at = serializers.DateTimeField()
 
 
-class TenantPageShape(serializers.Serializer[None]):
+class TenantPageShape(PageShape):
     tenants = TenantRowShape(many=True)
-    next_after = serializers.CharField(allow_null=True, help_text="Give it as `after` to go on")
 
 
 class TenantPageQuery(serializers.Serializer[None]):
-    after = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
     contains = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
-    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=500)
 
 
 class LimitShape(serializers.Serializer[None]):
@@ -65,5 +63,5 @@ class EntryShape(serializers.Serializer[None]):
     expires_at = serializers.DateTimeField()
 
 
-class EntriesShape(serializers.Serializer[None]):
+class EntriesShape(PageShape):
     entries = EntryShape(many=True)

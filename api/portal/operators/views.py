@@ -20,6 +20,7 @@ from api.portal.operators.shapes import (
     TenantPageShape,
 )
 from api.portal.operators.view import OperatorView
+from api.portal.pages import asked_of, page_of
 from api.portal.view import read
 from controlplane.foundation.clock import utc_now
 from controlplane.runs.quota import look_again
@@ -30,9 +31,10 @@ from tenants.operators import (
     entries_of,
     find_tenant,
     leave_tenant,
-    list_tenants,
     resume,
+    shown,
     suspend,
+    tenants_named,
 )
 from tenants.scope import tenant_scope
 
@@ -42,10 +44,8 @@ class OperatedTenants(OperatorView):
     def get(self, request: Request) -> Response:
         """Which tenants there are, by name, a page at a time. Nothing of what is in them."""
         self.operator(request)
-        query = TenantPageQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        rows, following = list_tenants(**query.validated_data)
-        return Response({"tenants": rows, "next_after": following})
+        page = page_of(request, tenants_named(**asked_of(TenantPageQuery, request)), "slug")
+        return page.answer("tenants", [shown(row) for row in page.rows])
 
 
 class OperatedTenant(OperatorView):
@@ -87,10 +87,12 @@ class ResumeTenant(OperatorView):
 class Entries(OperatorView):
     @extend_schema(responses={200: EntriesShape})
     def get(self, request: Request) -> Response:
-        """The caller's own entries that are open."""
+        """The caller's own entries that are open, newest first."""
         caller = self.operator(request)
         assert caller.user_id is not None  # `operator` lets only people in
-        return Response({"entries": entries_of(user_id=caller.user_id, now=utc_now())})
+        page = page_of(request, entries_of(user_id=caller.user_id, now=utc_now()), "-id")
+        found = [{key.removesuffix("__slug"): value for key, value in row.items()} for row in page.rows]
+        return page.answer("entries", found)
 
     @extend_schema(request=EntryBody, responses={201: EntryShape})
     def post(self, request: Request) -> Response:
@@ -108,8 +110,8 @@ class Entries(OperatorView):
             address=str(request.META.get("REMOTE_ADDR", "")),
             now=utc_now(),
         )
-        shown = {name: getattr(entry, name) for name in ("id", "role", "reason", "entered_at", "expires_at")}
-        return Response({**shown, "tenant": body["tenant"]}, status=201)
+        told = {name: getattr(entry, name) for name in ("id", "role", "reason", "entered_at", "expires_at")}
+        return Response({**told, "tenant": body["tenant"]}, status=201)
 
 
 class OneEntry(OperatorView):

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from api.portal.organisations.entry import OrganisationView
 from api.portal.organisations.shapes import OrganisationPeopleShape, OrganisationRoleBody
+from api.portal.pages import page_of
 from api.portal.view import read
 from tenants.members import remove_from_organisation
 from tenants.organisations import change_organisation_role, people_of
@@ -20,7 +21,9 @@ class OrganisationPeople(OrganisationView):
     def get(self, request: Request, organisation_id: UUID) -> Response:
         """Everybody in it, by name."""
         self.organisation(request, organisation_id, "people.edit")
-        return Response({"people": people_of(organisation_id=organisation_id)})
+        page = page_of(request, people_of(organisation_id=organisation_id), "user__username")
+        found = [{key.removeprefix("user__"): value for key, value in row.items()} for row in page.rows]
+        return page.answer("people", found)
 
 
 class OneOrganisationPerson(OrganisationView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from api.portal.people.shapes import GitAccessShape
 from tenants.models.membership import ROLES
 from tenants.models.organisation_member import ORGANISATION_ROLES
@@ -22,7 +23,7 @@ class OrganisationShape(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class OrganisationsShape(serializers.Serializer[None]):
+class OrganisationsShape(PageShape):
     organisations = OrganisationShape(many=True)
 
 
@@ -35,7 +36,7 @@ class OwnedTenantShape(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class OwnedTenantsShape(serializers.Serializer[None]):
+class OwnedTenantsShape(PageShape):
     tenants = OwnedTenantShape(many=True)
 
 
@@ -67,7 +68,7 @@ class OrganisationPersonShape(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class OrganisationPeopleShape(serializers.Serializer[None]):
+class OrganisationPeopleShape(PageShape):
     people = OrganisationPersonShape(many=True)
 
 

@@ -22,6 +22,7 @@ from api.portal.organisations.shapes import (
     OrganisationsShape,
     OwnedTenantsShape,
 )
+from api.portal.pages import page_of
 from api.portal.people.account import AccountView
 from api.portal.view import read
 from api.problems import PortalNotFound
@@ -45,10 +46,10 @@ from tenants.provision import provision_tenant
 class Organisations(AccountView):
     @extend_schema(responses={200: OrganisationsShape})
     def get(self, request: Request) -> Response:
-        """The organisations one belongs to, with one's role in each."""
+        """The organisations one belongs to, by name, with one's role in each."""
         user, _ = self.account(request)
-        found = organisations_of(user_id=user.id)
-        return Response({"organisations": [_shape(organisation, role) for organisation, role in found]})
+        page = page_of(request, organisations_of(user_id=user.id), "organisation__name", "organisation_id")
+        return page.answer("organisations", [_shape(row.organisation, row.role) for row in page.rows])
 
     @extend_schema(request=OrganisationBody, responses={201: OrganisationShape})
     def post(self, request: Request) -> Response:
@@ -85,10 +86,10 @@ class OneOrganisation(OrganisationView):
 class OwnedTenants(OrganisationView, AccountView):
     @extend_schema(responses={200: OwnedTenantsShape})
     def get(self, request: Request, organisation_id: UUID) -> Response:
-        """All its tenants, also those that the caller is no member of."""
+        """All its tenants by name, also those that the caller is no member of."""
         self.organisation(request, organisation_id, "tenants.list")
-        found = tenants_in(organisation_id=organisation_id)
-        return Response({"tenants": [owned_shape(tenant) for tenant in found]})
+        page = page_of(request, tenants_in(organisation_id=organisation_id), "slug")
+        return page.answer("tenants", [owned_shape(tenant) for tenant in page.rows])
 
     @extend_schema(request=NewOwnedTenantBody, responses={201: NewOwnedTenantShape})
     def post(self, request: Request, organisation_id: UUID) -> Response:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.authentication import Caller, NotAuthenticated
+from api.portal.pages import page_of
 from api.portal.people.account_shapes import (
     ChangePasswordBody,
     EmailBody,
@@ -93,10 +94,12 @@ class Password(AccountView):
 class Sessions(AccountView):
     @extend_schema(responses={200: SessionsShape})
     def get(self, request: Request) -> Response:
-        """Where one is signed in."""
+        """Where one is signed in, newest first."""
         user, caller = self.account(request, vouched=True)
-        found = sessions_of(user_id=user.id, now=utc_now())
-        return Response({"sessions": [{**row, "current": row["id"] == caller.session_id} for row in found]})
+        page = page_of(request, sessions_of(user_id=user.id, now=utc_now()), "-created_at", "-id")
+        return page.answer(
+            "sessions", [{**row, "current": row["id"] == caller.session_id} for row in page.rows]
+        )
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request) -> Response:

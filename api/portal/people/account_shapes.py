@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
+
+from api.portal.pages import PageShape
+from tenants.sign_in_policy import Policy
 
 
 class TokenBody(serializers.Serializer[None]):
@@ -11,6 +16,46 @@ class TokenBody(serializers.Serializer[None]):
 
 class EmailBody(serializers.Serializer[None]):
     email = serializers.CharField(max_length=254)
+
+
+class ChangeEmailBody(serializers.Serializer[None]):
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class EmailChangeShape(serializers.Serializer[None]):
+    email = serializers.CharField(help_text="The new one")
+    waits_for = serializers.ListField(
+        child=serializers.ChoiceField(("old", "new")),
+        help_text="Addresses that have not confirmed it yet; none: it is changed",
+    )
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class MyEmailShape(serializers.Serializer[None]):
+    email = serializers.CharField()
+    verified = serializers.BooleanField()
+    change = EmailChangeShape(allow_null=True)
+
+
+class SignInPolicyBody(serializers.Serializer[None]):
+    require_second_factor = serializers.BooleanField()
+
+
+class SignInPolicyShape(serializers.Serializer[None]):
+    require_second_factor = serializers.BooleanField()
+    by_organisation = serializers.BooleanField(
+        help_text="The organisation requires it, whatever is said here"
+    )
+    without = serializers.IntegerField(
+        help_text="People who have none, and are kept out while it is required"
+    )
+
+
+def policy_shape(policy: Policy) -> dict[str, Any]:
+    """As both doors tell it."""
+    names = ("require_second_factor", "by_organisation", "without")
+    return {name: getattr(policy, name) for name in names}
 
 
 class SentShape(serializers.Serializer[None]):
@@ -42,5 +87,5 @@ class SessionShape(serializers.Serializer[None]):
     current = serializers.BooleanField(help_text="The one this request was made with")
 
 
-class SessionsShape(serializers.Serializer[None]):
+class SessionsShape(PageShape):
     sessions = SessionShape(many=True)

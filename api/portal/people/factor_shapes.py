@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from tenants.models.sign_in_factor import FACTOR_KINDS
 
 
@@ -21,7 +22,7 @@ class FactorShape(serializers.Serializer[None]):
     last_used_at = serializers.DateTimeField(allow_null=True)
 
 
-class FactorsShape(serializers.Serializer[None]):
+class FactorsShape(PageShape):
     factors = FactorShape(many=True)
     recovery_codes_left = serializers.IntegerField()
 
@@ -55,6 +56,13 @@ class ConfirmKeyBody(serializers.Serializer[None]):
     challenge = serializers.CharField(max_length=100)
     answer = serializers.DictField(help_text="The browser's PublicKeyCredential as JSON")
     name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+
+
+class PasskeyBody(serializers.Serializer[None]):
+    challenge = serializers.CharField(max_length=100)
+    answer = serializers.DictField(
+        help_text="The browser's PublicKeyCredential as JSON, with its `userHandle`"
+    )
 
 
 class RecoveryCodesShape(serializers.Serializer[None]):

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.portal.pages import page_of
 from api.portal.people.account import AccountView
 from api.portal.people.factor_shapes import (
     ConfirmedShape,
@@ -53,10 +54,11 @@ class FactorView(AccountView):
 class Factors(FactorView):
     @extend_schema(responses={200: FactorsShape})
     def get(self, request: Request) -> Response:
-        """One's own, without anything secret."""
+        """One's own, oldest first, without anything secret."""
         user, _ = self.account(request)
         left = recovery_codes_left(user_id=user.id)
-        return Response({"factors": factors_of(user_id=user.id), "recovery_codes_left": left})
+        page = page_of(request, factors_of(user_id=user.id), "id")
+        return page.answer("factors", page.rows, recovery_codes_left=left)
 
 
 class NewTotp(FactorView):
@@ -72,10 +74,15 @@ class ConfirmTotp(FactorView):
     @extend_schema(request=ConfirmTotpBody, responses={200: ConfirmedShape})
     def post(self, request: Request, factor_id: UUID) -> Response:
         """With a code of the app. The first factor brings recovery codes, shown once."""
-        user, _ = self.account(request)
+        user, caller = self.account(request)
         body = read(ConfirmTotpBody, request)
         made = confirm_totp(
-            user=user, factor_id=factor_id, code=body["code"], name=body["name"], now=utc_now()
+            user=user,
+            factor_id=factor_id,
+            code=body["code"],
+            name=body["name"],
+            now=utc_now(),
+            keep=caller.session_id,
         )
         return Response(_made(made))
 
@@ -93,7 +100,7 @@ class ConfirmKey(FactorView):
     @extend_schema(request=ConfirmKeyBody, responses={201: ConfirmedShape})
     def post(self, request: Request) -> Response:
         """With what the browser answered."""
-        user, _ = self.account(request)
+        user, caller = self.account(request)
         body = read(ConfirmKeyBody, request)
         made = confirm_key(
             user=user,
@@ -101,6 +108,7 @@ class ConfirmKey(FactorView):
             answer=body["answer"],
             name=body["name"],
             now=utc_now(),
+            keep=caller.session_id,
         )
         return Response(_made(made), status=201)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+
 
 class MemberShape(serializers.Serializer[None]):
     user_id = serializers.UUIDField()
@@ -14,7 +16,7 @@ class MemberShape(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class MembersShape(serializers.Serializer[None]):
+class MembersShape(PageShape):
     members = MemberShape(many=True)
 
 
@@ -41,7 +43,7 @@ class InvitationShape(OpenInvitationShape):
     link = serializers.CharField(allow_null=True, help_text="Only where mails are not set up")
 
 
-class InvitationsShape(serializers.Serializer[None]):
+class InvitationsShape(PageShape):
     invitations = OpenInvitationShape(many=True)
 
 

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.portal.pages import page_of
 from api.portal.people.account import AccountView
 from api.portal.people.member_shapes import (
     InvitationShape,
@@ -23,17 +24,19 @@ from controlplane.foundation.clock import utc_now
 from tenants.accounts import require_verified
 from tenants.invitations import invite, open_invitations, revoke_invitation
 from tenants.members import change_role, members_of, remove_member
+from tenants.scope import tenant_scope
 
 
 class Members(PortalView):
     @extend_schema(responses={200: MembersShape})
     def get(self, request: Request, slug: str) -> Response:
-        """Everybody in the tenant. Addresses are shown to those who may invite."""
+        """Everybody in the tenant, by name. Addresses are shown to those who may invite."""
         access = self.access(request, slug, "tenant.read")
-        found = members_of(tenant_id=access.tenant_id)
+        page = page_of(request, members_of(tenant_id=access.tenant_id), "user__username")
+        found = [{key.removeprefix("user__"): value for key, value in row.items()} for row in page.rows]
         if not access.may("members.edit"):
             found = [{**row, "email": None} for row in found]
-        return Response({"members": found})
+        return page.answer("members", found)
 
 
 class OneMember(PortalView):
@@ -58,9 +61,11 @@ class OneMember(PortalView):
 class Invitations(AccountView):
     @extend_schema(responses={200: InvitationsShape})
     def get(self, request: Request, slug: str) -> Response:
-        """Those that can still be accepted."""
+        """Those that can still be accepted, newest first."""
         access = self.access(request, slug, "members.edit")
-        return Response({"invitations": open_invitations(tenant_id=access.tenant_id, now=utc_now())})
+        with tenant_scope(access.tenant_id):
+            page = page_of(request, open_invitations(now=utc_now()), "-id")
+            return page.answer("invitations", page.rows)
 
     @extend_schema(request=InviteBody, responses={201: InvitationShape})
     def post(self, request: Request, slug: str) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+
 
 class SignUpBody(serializers.Serializer[None]):
     username = serializers.CharField(max_length=150)
@@ -77,6 +79,10 @@ class SecondFactorAskedShape(serializers.Serializer[None]):
 
 class MeShape(serializers.Serializer[None]):
     user = PersonShape()
+    tenants = TenantShape(many=True, help_text="The first hundred by name; `GET /tenants` has all")
+
+
+class TenantsShape(PageShape):
     tenants = TenantShape(many=True)
 
 

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.addresses import git_url, tenant_shape
+from api.portal.pages import USUAL, page_of
 from api.portal.people.account import AccountView
 from api.portal.people.shapes import (
     MeShape,
@@ -21,6 +22,7 @@ from api.portal.people.shapes import (
     SignedUpShape,
     SignInBody,
     SignUpBody,
+    TenantsShape,
 )
 from api.portal.people.tokens import signed_in_token
 from api.portal.view import PortalView, read
@@ -93,7 +95,17 @@ class Me(AccountView):
         return Response(me_shape(user, organisation_id=caller.organisation_id))
 
 
-class Tenants(Me):
+class Tenants(AccountView):
+    @extend_schema(responses={200: TenantsShape})
+    def get(self, request: Request) -> Response:
+        """The caller's tenants, by their names in addresses, with the caller's role in each."""
+        user, caller = self.account(request, vouched=True)
+        rows = tenants_of(user_id=user.id)
+        if caller.organisation_id is not None:
+            rows = rows.filter(tenant__organisation_id=caller.organisation_id)
+        page = page_of(request, rows, "tenant__slug")
+        return page.answer("tenants", [tenant_shape(row.tenant, row.role) for row in page.rows])
+
     @extend_schema(request=NewTenantBody, responses={201: NewTenantShape})
     def post(self, request: Request) -> Response:
         """One more tenant of one's own, in the first organisation that one owns (a new one if there is none);
@@ -124,13 +136,13 @@ def _person(user: User) -> dict[str, Any]:
 
 
 def me_shape(user: User, *, organisation_id: UUID | None = None) -> dict[str, Any]:
-    """The account and where it may go; by single sign-on, in the one organisation alone."""
-    found = [
-        (tenant, role)
-        for tenant, role in tenants_of(user_id=user.id)
-        if organisation_id in (None, tenant.organisation_id)
-    ]
-    return {"user": _person(user), "tenants": [tenant_shape(tenant, role) for tenant, role in found]}
+    """The account and the first hundred tenants where it may go (`GET /tenants` has all); by single sign-on, in the
+    one organisation alone."""
+    rows = tenants_of(user_id=user.id)
+    if organisation_id is not None:
+        rows = rows.filter(tenant__organisation_id=organisation_id)
+    found = rows.order_by("tenant__slug")[:USUAL]
+    return {"user": _person(user), "tenants": [tenant_shape(row.tenant, row.role) for row in found]}
 
 
 def _git(slug: str, token: IssuedToken) -> dict[str, str]:

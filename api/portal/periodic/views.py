@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.operators.view import OperatorView
+from api.portal.pages import PageShape, page_of_all
 from api.portal.view import read
 from api.problems import PortalNotFound
 from controlplane.foundation.periodic import JobUnknown
@@ -41,7 +42,7 @@ class JobShape(serializers.Serializer[None]):
     failures = serializers.IntegerField()
 
 
-class JobsShape(serializers.Serializer[None]):
+class JobsShape(PageShape):
     jobs = JobShape(many=True)
 
 
@@ -55,9 +56,10 @@ class JobBody(serializers.Serializer[None]):
 class Jobs(OperatorView):
     @extend_schema(responses={200: JobsShape})
     def get(self, request: Request) -> Response:
-        """Every job with its schedule, its last run and what became of it."""
+        """Every job by name, with its schedule, its last run and what became of it."""
         self.operator(request)
-        return Response({"jobs": [asdict(job) for job in list_jobs()]})
+        page = page_of_all(request, list_jobs(), lambda job: [job.name])
+        return page.answer("jobs", [asdict(job) for job in page.rows])
 
 
 class OneJob(OperatorView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from controlplane.bundles.remote_address import AddressInvalid, check_ref
 
 
@@ -29,7 +30,7 @@ class PreviewShape(serializers.Serializer[None]):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-class PreviewsShape(serializers.Serializer[None]):
+class PreviewsShape(PageShape):
     previews = PreviewShape(many=True)
 
 

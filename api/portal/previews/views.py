@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.portal.pages import page_of
 from api.portal.previews.shapes import PreviewBody, PreviewShape, PreviewsShape, PromotedShape
 from api.portal.view import PortalView, read
 from api.problems import PermissionMissing, PortalNotFound, Problem, problem
@@ -37,11 +38,11 @@ _COPIED = ("url", "host_kind", "folder", "auth", "login", "known_hosts", "poll_s
 class Previews(PortalView):
     @extend_schema(responses={200: PreviewsShape})
     def get(self, request: Request, slug: str) -> Response:
-        """The newest previews, those that ended included."""
+        """Previews, newest first, those that ended included."""
         access = self.access(request, slug, "bundles.read")
         with tenant_scope(access.tenant_id):
-            rows = list(Preview.objects.order_by("-id").values(*_OWN)[:100])
-        return Response({"previews": rows})
+            page = page_of(request, Preview.objects.values(*_OWN), "-id")
+        return page.answer("previews", page.rows)
 
     @extend_schema(request=PreviewBody, responses={201: PreviewShape, 200: PreviewShape})
     def post(self, request: Request, slug: str) -> Any:

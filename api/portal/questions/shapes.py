@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+
 
 class QuestionQuery(serializers.Serializer[None]):
     dag_id = serializers.CharField(max_length=250, required=False)
     dag_run_id = serializers.CharField(max_length=250, required=False)
     open = serializers.BooleanField(allow_null=True, default=None, help_text="waits for an answer right now")
-    limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
-    offset = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
 
 
 class QuestionShape(serializers.Serializer[None]):
@@ -36,7 +36,7 @@ class QuestionShape(serializers.Serializer[None]):
     params_input = serializers.DictField()
 
 
-class QuestionsShape(serializers.Serializer[None]):
+class QuestionsShape(PageShape):
     questions = QuestionShape(many=True)
     total_entries = serializers.IntegerField()
 

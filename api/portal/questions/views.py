@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.portal.pages import asked_of, page_of
 from api.portal.questions.shapes import AnswerShape, QuestionQuery, QuestionShape, QuestionsShape
 from api.portal.view import PortalView
 from api.problems import PortalNotFound, Problem, problem
@@ -29,18 +30,16 @@ class Questions(PortalView):
     def get(self, request: Request, slug: str) -> Response:
         """What tasks asked, newest first."""
         access = self.access(request, slug, "runs.read")
-        given = QuestionQuery(data=request.query_params)
-        given.is_valid(raise_exception=True)
-        asked = dict(given.validated_data)
+        asked = asked_of(QuestionQuery, request)
         names = {"dag_id": "task_instance__dag_id", "dag_run_id": "task_instance__run_id"}
         with tenant_scope(access.tenant_id):
             rows = HitlDetail.objects.filter(**{names[k]: v for k, v in asked.items() if k in names})
             if asked["open"] is not None:
                 waits = {"responded_at": None, "task_instance__state": "awaiting_input"}
                 rows = rows.filter(**waits) if asked["open"] else rows.exclude(**waits)
-            page = rows.select_related("task_instance").order_by("-created_at", "-id")
-            found = page[asked["offset"] : asked["offset"] + asked["limit"]]
-            return Response({"questions": [_shown(row) for row in found], "total_entries": rows.count()})
+            page = page_of(request, rows.select_related("task_instance"), "-created_at", "-id")
+            found = [_shown(row) for row in page.rows]
+            return page.answer("questions", found, total_entries=rows.count())
 
 
 class Answer(PortalView):

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from controlplane.bundles.app_tokens import AppKeyInvalid, read_key
 from controlplane.bundles.fetch import KnownHostsInvalid, read_known_hosts
 from controlplane.bundles.names import clean_name
@@ -143,5 +144,5 @@ class StatusToldShape(serializers.Serializer[None]):
     given_up = serializers.BooleanField()
 
 
-class StatusesToldShape(serializers.Serializer[None]):
+class StatusesToldShape(PageShape):
     statuses = StatusToldShape(many=True)

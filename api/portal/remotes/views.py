@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.portal.pages import page_of
 from api.portal.remotes.shapes import (
     SECRETS,
     RemoteBody,
@@ -114,11 +115,11 @@ class WebhookSecret(PortalView):
 class StatusesTold(PortalView):
     @extend_schema(responses={200: StatusesToldShape})
     def get(self, request: Request, slug: str) -> Response:
-        """The newest commit statuses, and whether the host has heard of them."""
+        """Commit statuses, newest first, and whether the host has heard of them."""
         access = self.access(request, slug, "bundles.read")
         with tenant_scope(access.tenant_id):
-            rows = CommitStatus.objects.order_by("-id").values(*_TOLD)[:100]
-            return Response({"statuses": list(rows)})
+            page = page_of(request, CommitStatus.objects.values("id", *_TOLD), "-id")
+            return page.answer("statuses", [{n: row[n] for n in _TOLD} for row in page.rows])
 
 
 def shown(row: GitRemote) -> dict[str, Any]:

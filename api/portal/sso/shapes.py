@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
-from tenants.sso.providers import MAPPED_ROLES
+from api.portal.pages import PageShape
+from tenants.models.identity_provider import PROVIDER_KINDS
+from tenants.sso.provider_fields import MAPPED_ROLES, OF_KIND
 
 
 class RoleMapEntry(serializers.Serializer[None]):
@@ -13,13 +17,26 @@ class RoleMapEntry(serializers.Serializer[None]):
     role = serializers.ChoiceField(MAPPED_ROLES)
 
 
+METADATA = "SAML: the provider's own description, an XML file; its address and certificates are read from it"
+
+
 class ProviderBody(serializers.Serializer[None]):
     name = serializers.CharField(max_length=100)
-    issuer = serializers.CharField(max_length=500)
-    client_id = serializers.CharField(max_length=255)
-    client_secret = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
+    kind = serializers.ChoiceField(PROVIDER_KINDS, required=False, default="oidc")
+    issuer = serializers.CharField(max_length=500, required=False, help_text="OpenID Connect: needed")
+    client_id = serializers.CharField(max_length=255, required=False, help_text="OpenID Connect: needed")
+    client_secret = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    metadata = serializers.CharField(max_length=500_000, required=False, help_text=METADATA)
     groups_claim = serializers.CharField(max_length=100, required=False, default="groups")
     role_map = serializers.ListField(child=RoleMapEntry(), max_length=500, required=False, default=list)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What the kind needs is there."""
+        needed = [name for name in OF_KIND[attrs["kind"]] if name != "client_secret"]
+        missing = {name: ["This field is required."] for name in needed if name not in attrs}
+        if missing:
+            raise serializers.ValidationError(missing)
+        return attrs
 
 
 class ProviderChanges(serializers.Serializer[None]):
@@ -27,9 +44,15 @@ class ProviderChanges(serializers.Serializer[None]):
     issuer = serializers.CharField(max_length=500, required=False)
     client_id = serializers.CharField(max_length=255, required=False)
     client_secret = serializers.CharField(max_length=1000, required=False)
+    metadata = serializers.CharField(max_length=500_000, required=False, help_text=METADATA)
     groups_claim = serializers.CharField(max_length=100, required=False)
     role_map = serializers.ListField(child=RoleMapEntry(), max_length=500, required=False)
     is_active = serializers.BooleanField(required=False)
+
+
+class CertificateShape(serializers.Serializer[None]):
+    sha256 = serializers.CharField(help_text="Fingerprint")
+    not_after = serializers.DateTimeField()
 
 
 class ProviderShape(serializers.Serializer[None]):
@@ -42,10 +65,13 @@ class ProviderShape(serializers.Serializer[None]):
     groups_claim = serializers.CharField()
     role_map = RoleMapEntry(many=True)
     is_active = serializers.BooleanField()
-    callback = serializers.CharField(help_text="To be registered with the provider")
+    certificates = CertificateShape(many=True, help_text="What a SAML provider signs with")
+    callback = serializers.CharField(
+        help_text="To be registered with the provider; of SAML also our entity id, with our description there"
+    )
 
 
-class ProvidersShape(serializers.Serializer[None]):
+class ProvidersShape(PageShape):
     identity_providers = ProviderShape(many=True)
 
 
@@ -54,7 +80,7 @@ class ChoiceShape(serializers.Serializer[None]):
     name = serializers.CharField()
 
 
-class ChoicesShape(serializers.Serializer[None]):
+class ChoicesShape(PageShape):
     identity_providers = ChoiceShape(many=True)
 
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.organisations.entry import OrganisationView
+from api.portal.pages import page_of
 from api.portal.people.shapes import SignedInShape
 from api.portal.people.tokens import signed_in_token
 from api.portal.people.views import me_shape
@@ -25,7 +26,8 @@ from api.portal.sso.shapes import (
 from api.portal.view import PortalView, read
 from controlplane.foundation.clock import utc_now
 from tenants.models.identity_provider import IdentityProvider
-from tenants.sso.oidc import begin, callback_address, finish
+from tenants.sso.addresses import registered_address
+from tenants.sso.provider_fields import certificates_of
 from tenants.sso.providers import (
     add_provider,
     change_provider,
@@ -33,6 +35,7 @@ from tenants.sso.providers import (
     providers_of,
     remove_provider,
 )
+from tenants.sso.sign_on import begin, finish
 from tenants.throttle import count_attempt
 
 MOST_BEGUN = 100
@@ -42,10 +45,10 @@ MOST_BEGUN = 100
 class Providers(OrganisationView):
     @extend_schema(responses={200: ProvidersShape})
     def get(self, request: Request, organisation_id: UUID) -> Response:
-        """Without their secrets."""
+        """Oldest first, without their secrets."""
         self.organisation(request, organisation_id, "sign_in.edit")
-        found = providers_of(organisation_id=organisation_id)
-        return Response({"identity_providers": [_shape(row) for row in found]})
+        page = page_of(request, providers_of(organisation_id=organisation_id), "id")
+        return page.answer("identity_providers", [_shape(row) for row in page.rows])
 
     @extend_schema(request=ProviderBody, responses={201: ProviderShape})
     def post(self, request: Request, organisation_id: UUID) -> Response:
@@ -80,8 +83,8 @@ class Choices(PortalView):
     def get(self, request: Request) -> Response:
         """Where the people of a tenant may sign in: nothing where there is no such tenant."""
         slug = request.query_params.get("tenant", "")
-        found = providers_for(slug=slug) if "\x00" not in slug else []
-        return Response({"identity_providers": [{"id": row.id, "name": row.name} for row in found]})
+        page = page_of(request, providers_for(slug=slug.replace("\x00", "")), "name", "id")
+        return page.answer("identity_providers", [{"id": row.id, "name": row.name} for row in page.rows])
 
 
 class Begin(PortalView):
@@ -111,5 +114,6 @@ def _shape(row: IdentityProvider) -> dict[str, Any]:
         **{name: getattr(row, name) for name in names},
         "client_id": row.config.get("client_id", ""),
         "has_client_secret": row.sealed is not None,
-        "callback": callback_address(),
+        "certificates": certificates_of(row),
+        "callback": registered_address(row),
     }

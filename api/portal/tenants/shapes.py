@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
 from api.portal.people.shapes import TenantShape
 
 
@@ -28,5 +29,5 @@ class RuntimeShape(serializers.Serializer[None]):
     ready_at = serializers.DateTimeField(allow_null=True)
 
 
-class RuntimesShape(serializers.Serializer[None]):
+class RuntimesShape(PageShape):
     runtimes = RuntimeShape(many=True)

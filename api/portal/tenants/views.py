@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.addresses import tenant_shape
+from api.portal.pages import page_of
 from api.portal.tenants.shapes import (
     RuntimeShape,
     RuntimesShape,
@@ -47,11 +48,11 @@ class Status(PortalView):
 class Runtimes(PortalView):
     @extend_schema(responses={200: RuntimesShape})
     def get(self, request: Request, slug: str) -> Response:
-        """The newest runtimes, without their build logs."""
+        """Runtimes, newest first, without their build logs."""
         access = self.access(request, slug, "runtimes.read")
         with tenant_scope(access.tenant_id):
-            rows = list(Runtime.objects.order_by("-id").values(*_RUNTIME)[:50])
-        return Response({"runtimes": rows})
+            page = page_of(request, Runtime.objects.values(*_RUNTIME), "-id")
+        return page.answer("runtimes", page.rows)
 
 
 class OneRuntime(PortalView):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from api.portal.pages import PageShape
+
 GROUPS = ("dag", "task", "day", "total")
 
 
@@ -75,5 +77,5 @@ class BudgetShape(serializers.Serializer[None]):
     burns = BurnShape(many=True)
 
 
-class BudgetsShape(serializers.Serializer[None]):
+class BudgetsShape(PageShape):
     budgets = BudgetShape(many=True)

@@ -16,6 +16,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.portal.pages import page_of
 from api.portal.usage.shapes import (
     BudgetBody,
     BudgetShape,
@@ -102,10 +103,11 @@ class UsageRows(PortalView):
 class Budgets(PortalView):
     @extend_schema(responses={200: BudgetsShape})
     def get(self, request: Request, slug: str) -> Response:
-        """Budgets with the thresholds that they passed, newest first."""
+        """Budgets by DAG, the whole tenant's first, with the thresholds that they passed, newest first."""
         access = self.access(request, slug, "tenant.read")
         with tenant_scope(access.tenant_id):
-            return Response({"budgets": _shapes(list(Budget.objects.order_by("dag_id")))})
+            page = page_of(request, Budget.objects.all(), "dag_id")
+            return page.answer("budgets", _shapes(page.rows))
 
     @extend_schema(request=BudgetBody, responses={200: BudgetShape})
     def put(self, request: Request, slug: str) -> Response:
