@@ -195,13 +195,14 @@ def test_what_nobody_took_in_time_is_not_given_out(
 
 def test_without_an_agent_or_a_runtime_it_is_said_at_once(tenant: Tenant, member: Actor) -> None:
     answer = member.v2().post(PATH, BODY)
-    assert (answer.status, "push a bundle" in answer["detail"]) == (503, True)
+    assert (answer.status, answer["status"], "push a bundle" in answer["message"]) == (200, False, True)
     ready_runtime(tenant)
     for made in (None, "L1"):
         if made:
             TestingAgent(level=made)
         answer = member.v2().post(PATH, BODY)
-        assert (answer.status, "no agent that can guard" in answer["detail"]) == (503, True)
+        assert (answer.status, answer["status"]) == (200, False)
+        assert "was not tested: no agent that can guard" in answer["message"]
     with tenant_scope(tenant.id):
         assert not ConnectionTest.objects.exists()
 
@@ -211,8 +212,15 @@ def test_whoever_waits_too_long_is_told(
 ) -> None:
     monkeypatch.setattr(testing, "WAIT_SECONDS", 0.0)
     answer = member.v2().post(PATH, BODY)
-    assert (answer.status, "No agent took the test" in answer["detail"]) == (503, True)
+    assert (answer["status"], "no agent took the test" in answer["message"]) == (False, True)
     assert agent.claim() == [], "nobody waits for it any more"
+
+
+def test_a_tenant_has_a_few_under_way(tenant: Tenant, member: Actor, agent: TestingAgent) -> None:
+    for number in range(connection_tests.MOST_ACTIVE):
+        assert member.v2().post(ENQUEUE, {**BODY, "connection_id": f"db-{number}"}).status == 202
+    assert member.v2().post(ENQUEUE, BODY).status == 409
+    assert "may be under way" in member.v2().post(PATH, BODY)["message"]
 
 
 @pytest.mark.parametrize("word", ["Disabled", "Hidden"])

@@ -60,8 +60,11 @@ def test_connection(call: Call) -> Any:
     tenant_id, by = call.access.tenant_id, call.access.name
 
     def make(given: dict[str, Any]) -> HttpResponseBase:
-        with tenant_scope(tenant_id):
-            asked = connection_tests.ask(connection=given, by=by, now=utc_now())
+        try:
+            with tenant_scope(tenant_id):
+                asked = connection_tests.ask(connection=given, by=by, now=utc_now())
+        except (connection_tests.NobodyTests, connection_tests.TooManyTests) as error:
+            return json_answer(_not_tested(str(error)))
         return json_answer(_waited_for(tenant_id, asked.id))
 
     return Later(_with_what_is_held(call, body, make))
@@ -162,14 +165,10 @@ def _with_what_is_held(
             return make(_merged(body, found))
         except Refusal as refusal:
             return refusal.answer()
-        except connection_tests.NobodyTests as error:
-            return Refusal(503, f"The connection cannot be tested: {error}", {"Retry-After": "30"}).answer()
-        except connection_tests.TestUnderWay as error:
+        except (connection_tests.TestUnderWay, connection_tests.TooManyTests) as error:
             return Refusal(409, str(error)).answer()
         except IntegrityError as error:
             return already_there(error).answer()
-        except connection_tests.TooManyTests as error:
-            return Refusal(429, str(error), {"Retry-After": "30"}).answer()
         except KeyUnavailable as error:
             return Refusal(503, f"The connection cannot be sealed for its test: {error}").answer()
 
@@ -213,7 +212,7 @@ def _merged(body: ConnectionBody, held: dict[str, Any] | None) -> dict[str, Any]
 
 
 def _waited_for(tenant_id: UUID, ref: UUID) -> dict[str, Any]:
-    """Airflow's answer, when the test is over. Raises Refusal when nobody took it in time."""
+    """Airflow's answer, when the test is over, or when it is not waited for any longer."""
 
     def look() -> tuple[ConnectionTest | None, bool]:
         with tenant_scope(tenant_id):
@@ -224,17 +223,18 @@ def _waited_for(tenant_id: UUID, ref: UUID) -> dict[str, Any]:
         *_, row = looks(look, interval_seconds=LOOK_SECONDS, seconds=WAIT_SECONDS)
     except TooManyWait:
         _let_go(tenant_id, ref, "too many requests wait at the moment")
-        told = "Too many requests wait at the moment: enqueue the test, and ask for its state"
-        raise Refusal(429, told, {"Retry-After": "5"}) from None
-    if row is None:
-        raise Refusal(503, "The connection test is gone: ask again")
-    if row.state in ACTIVE:
-        _let_go(tenant_id, ref, f"nobody waits for it any more after {WAIT_SECONDS:g} s")
-        if row.state == "pending":
-            told = f"No agent took the test within {WAIT_SECONDS:g} s: all are busy; try again"
-            raise Refusal(503, told, {"Retry-After": "10"})
-        return {"status": False, "message": f"The test did not end within {WAIT_SECONDS:g} s."}
-    return {"status": row.state == "success", "message": row.message or ""}
+        return _not_tested("too many requests wait at the moment; enqueue the test and ask for its state")
+    if row is not None and row.state not in ACTIVE:
+        return {"status": row.state == "success", "message": row.message or ""}
+    _let_go(tenant_id, ref, f"nobody waits for it any more after {WAIT_SECONDS:g} s")
+    if row is not None and row.state == "running":
+        return _not_tested(f"its test did not end within {WAIT_SECONDS:g} s")
+    return _not_tested(f"no agent took the test within {WAIT_SECONDS:g} s; try again")
+
+
+def _not_tested(why: str) -> dict[str, Any]:
+    """Airflow's description of this operation knows no other way to say it."""
+    return {"status": False, "message": f"The connection was not tested: {why}."}
 
 
 def _let_go(tenant_id: UUID, ref: UUID, reason: str) -> None:

@@ -69,11 +69,14 @@ def ask(
     is_polled: bool = False,
     commit_on_success: bool = False,
 ) -> Asked:
-    """Give it out to an agent. Raises NobodyTests, TooManyTests, TestUnderWay, KeyUnavailable."""
+    """Give it out to an agent. Who polls has time; who waits is told at once that nobody can test it.
+
+    Raises NobodyTests, TooManyTests, TestUnderWay, KeyUnavailable.
+    """
     _forget(now)
-    if _runtime() is None:
+    if not is_polled and _runtime() is None:
         raise NobodyTests("no runtime of this tenant is ready: push a bundle first")
-    if not Agent.objects.filter(lease_until__gt=now, level=GUARDING_LEVEL).exists():
+    if not is_polled and not Agent.objects.filter(lease_until__gt=now, level=GUARDING_LEVEL).exists():
         raise NobodyTests(
             f"no agent that can guard a test's network (level {GUARDING_LEVEL}) is running at the moment"
         )
@@ -122,9 +125,11 @@ def order(*, ref: UUID, epoch: int, tenant_id: UUID, slug: str, now: datetime, u
     """What the agent is given that claimed it; None when nobody waits for it any more."""
     row = ConnectionTest.objects.using(using).select_for_update().filter(id=ref, state__in=ACTIVE).first()
     runtime = _runtime(using)
-    if row is None or runtime is None or _is_stale(row, now):
-        if row is not None:
-            give_up(ref=ref, reason=_nobody(row), now=now, using=using)
+    if row is None:
+        return None
+    if runtime is None or _is_stale(row, now):
+        reason = _nobody(row) if runtime else "no runtime of this tenant is ready: push a bundle first"
+        give_up(ref=ref, reason=reason, now=now, using=using)
         return None
     try:
         connection = _open(row, using)
