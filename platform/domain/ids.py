@@ -35,6 +35,8 @@ RUN_TYPES: Final = (
     "asset_materialization",
 )
 """Airflow's `DagRunType`."""
+CANARY_RUN: Final = "canary__"
+"""How the ids of runs begin that try out a deployment; its number follows."""
 
 _lock = threading.Lock()
 _last_ms = -1

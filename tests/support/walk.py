@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.runs.trigger import trigger_run
 from controlplane.scheduler.lease import Leases
-from controlplane.scheduler.work import Round, work_for
+from controlplane.scheduler.work import Handlers, Round, work_for
 from taskwire.agent import Operation, Register, Report, Verdict
 from taskwire.version import WIRE_VERSION
 from taskwire.workload import Workload
@@ -30,6 +30,8 @@ class Walk:
     tenant: Tenant
     agent: AgentRef
     leases: Leases
+    handlers: Handlers = field(default_factory=dict)
+    """Of other stations' items: none by default."""
 
     def trigger(self, dag_id: str, **more: Any) -> DagRun:
         values: dict[str, Any] = {
@@ -51,7 +53,10 @@ class Walk:
         for _ in range(100):
             assert self.leases.take(self.tenant.id)
             done = work_for(
-                tenant_id=self.tenant.id, leases=self.leases, executor=LocalExecutor(), handlers={}
+                tenant_id=self.tenant.id,
+                leases=self.leases,
+                executor=LocalExecutor(),
+                handlers=self.handlers,
             )
             total.dispatched += done.dispatched
             total.held = done.held

@@ -55,13 +55,15 @@ def tell(
     ask_errand(kind="status", ref=row.id, due_at=now, using=using)
 
 
-def tell_of_bundle(*, bundle: BundleVersion, state: str, now: datetime, using: str = "default") -> None:
-    """The same for a bundle version that was fetched; nothing for others."""
+def tell_of_bundle(
+    *, bundle: BundleVersion, state: str, now: datetime, using: str = "default", said: str = ""
+) -> None:
+    """The same for a bundle version that was fetched; nothing for others. `said`: by default what it holds."""
     if bundle.source != "remote" or not bundle.commit_sha:
         return
     remote = GitRemote.objects.using(using).first()
     if remote is not None:
-        said = describe(state=state, summary=bundle.summary)
+        said = said or describe(state=state, summary=bundle.summary)
         tell(remote=remote, commit_sha=bundle.commit_sha, state=state, description=said, now=now, using=using)
 
 

@@ -15,7 +15,9 @@ from uuid import UUID
 
 from django.db.models import Max
 
+from controlplane.bundles import canaries
 from controlplane.bundles.bound_pools import bind_pools
+from controlplane.bundles.canaries import Trial
 from controlplane.foundation.db import execute, notify
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.deployment import Deployment
@@ -97,12 +99,16 @@ def ask_for(
     now: datetime,
     overlay: Any = INHERITED,
     of_number: int | None = None,
+    trial: Any = INHERITED,
     using: str = "default",
 ) -> Deployment:
-    """A new deployment, waiting. Whoever calls it then lets `dagprocessor` try to put it in force."""
+    """A new deployment, waiting. Whoever calls it then lets `dagprocessor` try to put it in force.
+
+    `trial`: by default what the tenant wants of every one; None for none.
+    """
     execute("ledger/sql/lock_tenant.sql", using=using)
     last = Deployment.objects.using(using).aggregate(last=Max("number"))["last"] or 0
-    return Deployment.objects.using(using).create(
+    made = Deployment.objects.using(using).create(
         tenant_id=current_tenant(using=using),
         number=last + 1,
         bundle_version=bundle,
@@ -113,6 +119,10 @@ def ask_for(
         created_by=created_by.replace("\0", "")[:150],
         created_at=now,
     )
+    wanted: Trial | None = canaries.standing(using=using) if trial is INHERITED else trial
+    if wanted is not None:
+        canaries.ask_trial(deployment=made, trial=wanted, using=using)
+    return made
 
 
 def ask_automatically(
@@ -171,6 +181,7 @@ def put_in_force(
         before.save(using=using, update_fields=["state", "ended_at"])
     deployment.state, deployment.activated_at, deployment.summary = "active", now, dict(summary)
     deployment.save(using=using, update_fields=["state", "activated_at", "summary", "pools_before"])
+    canaries.begin_trial(deployment=deployment, now=now, using=using)
     _tell(using)
 
 

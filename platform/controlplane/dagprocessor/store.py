@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from controlplane.bundles import commit_statuses, deployments
+from controlplane.bundles import canaries, commit_statuses, deployments
 from controlplane.bundles.status import announce
 from controlplane.dagprocessor.dag_limit import within_dag_limit
 from controlplane.dagprocessor.deploy import bring_into_force
@@ -137,7 +137,10 @@ def _finish(
     bundle.state, bundle.summary, bundle.parsed_at = state, summary, now
     bundle.save(using=using, update_fields=["state", "summary", "parsed_at"])
     outcome = commit_statuses.verdict(state=state, summary=bundle.summary)
-    commit_statuses.tell_of_bundle(bundle=bundle, state=outcome, now=now, using=using)
+    said = ""
+    if outcome == "success" and canaries.is_tried(bundle_id=bundle.id, using=using):
+        outcome, said = "pending", "In force; being tried out"
+    commit_statuses.tell_of_bundle(bundle=bundle, state=outcome, now=now, using=using, said=said)
     return Stored(
         state,
         accepted=len(picture.accepted) if picture else 0,

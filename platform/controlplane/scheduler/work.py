@@ -30,6 +30,7 @@ from controlplane.scheduler.lease import Leases
 from controlplane.scheduler.promote import start_runs
 from controlplane.scheduler.propagate import look_back, propagate
 from controlplane.scheduler.revive import revive
+from domain.ids import CANARY_RUN
 from tenants.scope import tenant_scope
 
 log = structlog.get_logger("scheduler")
@@ -142,3 +143,5 @@ def _work(items: defaultdict[str, list[UUID]], now: datetime, done: Round, using
         startable += plan_assets(dags=waiting, now=now, using=using)
     if startable:
         done.runs_over += start_runs(dags=startable, now=now, using=using)
+    if any(run.run_id.startswith(CANARY_RUN) for run in done.runs_over):
+        transitions.add_items(items=[("canary", None, now)], using=using)

@@ -95,14 +95,18 @@ def test_a_pin_keeps_pushes_away_until_it_is_lifted(tenant: Tenant, member: Acto
     push(tenant, "one", 1)
     push(tenant, "two", 2)
     assert member.portal().post(f"{AT}/1/roll-back", {"pin": True})["number"] == 3
-    assert member.portal().get("/tenants/alpha/deployment-mode").body == {"mode": "automatic", "pinned": 3}
+    assert member.portal().get("/tenants/alpha/deployment-mode").body == {
+        "mode": "automatic",
+        "pinned": 3,
+        "canary": None,
+    }
     push(tenant, "three", 3)
     assert states(tenant)[-1] == (3, "rollback", "active")
     lifted = member.portal().patch("/tenants/alpha/deployment-mode", {"pinned": None})
-    assert lifted.body == {"mode": "automatic", "pinned": None}
+    assert lifted.body == {"mode": "automatic", "pinned": None, "canary": None}
     assert member.portal().patch("/tenants/alpha/deployment-mode", {"pinned": 1}).status == 422
     by_hand = member.portal().patch("/tenants/alpha/deployment-mode", {"mode": "manual"})
-    assert by_hand.body == {"mode": "manual", "pinned": None}
+    assert by_hand.body == {"mode": "manual", "pinned": None, "canary": None}
     assert member.portal().patch("/tenants/alpha/deployment-mode", {"mode": "odd"}).status == 422
 
 

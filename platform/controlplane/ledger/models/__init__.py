@@ -26,6 +26,7 @@ from controlplane.ledger.models import (  # noqa: F401  Django's registry needs 
     bundle_version,
     callback,
     commit_status,
+    canary,
     connection,
     connection_test,
     dag,
