@@ -17,6 +17,11 @@ HOSTS: Mapping[str, GitHost] = {
     "gitea": Gitea(),
 }
 
+SIGNED_BY = frozenset(
+    {"x-hub-signature-256", "x-hub-signature", "x-gitea-signature", "x-forgejo-signature", "x-gitlab-token"}
+)
+"""A delivery without any of these headers is nobody's."""
+
 
 def guess_host(host: str) -> str:
     """The kind of a well-known host; `other` when its name says nothing."""
