@@ -348,6 +348,13 @@ VARIABLES = (
     Variable(
         "AERODROME_BUNDLE_MAX_FILE_BYTES",
         "`105000000`",
+    Variable(
+        "AERODROME_GIT_CA",
+        "none",
+        "Certificate authorities (PEM) of tenants' Git hosts, besides the system's; a file with them is named by "
+        "`AERODROME_GIT_CA_FILE`.",
+        "control plane",
+    ),
         "The largest file in a bundle, in bytes.",
         "control plane",
     ),

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -38,11 +39,18 @@ class GitHostServer:
     api_calls: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
     """(path, headers with names in lower case, body) of each call."""
     fetches: int = 0
+    told: list[str] = field(default_factory=list)
+    """What happened here, in order: `fetch`, `<state> <commit>` of a status."""
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that does not believe the certificate goes away: that is its test."""
 
 
 @contextlib.contextmanager
-def git_host(folder: Path) -> Iterator[GitHostServer]:
-    """Serves bare repositories below `folder` until the block ends."""
+def git_host(folder: Path, *, tls: ssl.SSLContext | None = None) -> Iterator[GitHostServer]:
+    """Serves bare repositories below `folder` until the block ends, with `tls` by HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -59,8 +67,11 @@ def git_host(folder: Path) -> Iterator[GitHostServer]:
             else:
                 _serve_git(self, host)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    host = GitHostServer(url=f"http://127.0.0.1:{server.server_address[1]}/owner/dags.git", folder=folder)
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "https" if tls is not None else "http"
+    host = GitHostServer(url=f"{scheme}://127.0.0.1:{server.server_address[1]}/owner/dags.git", folder=folder)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -94,7 +105,10 @@ def _answer(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str
 
 def _serve_api(handler: BaseHTTPRequestHandler, host: GitHostServer) -> None:
     headers = {name.lower(): value for name, value in handler.headers.items()}
-    host.api_calls.append((handler.path, headers, json.loads(_body(handler))))
+    body = json.loads(_body(handler))
+    host.api_calls.append((handler.path, headers, body))
+    if "/statuses/" in handler.path:
+        host.told.append(f"{body['state']} {handler.path.rpartition('/')[2]}")
     status, told = host.api_answers.pop(0) if host.api_answers else (201, {})
     _answer(handler, status, {"Content-Type": "application/json"}, json.dumps(told).encode())
 
@@ -110,7 +124,9 @@ def _serve_git(handler: BaseHTTPRequestHandler, host: GitHostServer) -> None:
         _answer(handler, 401, {"WWW-Authenticate": 'Basic realm="host"'})
         return
     path, _, query = handler.path.partition("?")
-    host.fetches += path.endswith("info/refs")
+    if path.endswith("info/refs"):
+        host.fetches += 1
+        host.told.append("fetch")
     done = subprocess.run(
         ["git", "http-backend"],
         input=body,

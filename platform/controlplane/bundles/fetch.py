@@ -30,6 +30,7 @@ from django.conf import settings
 from controlplane.bundles.git import CPU_SECONDS, MEMORY_KIB, GitFailed, git_environment, run_git
 from controlplane.bundles.remote_address import RemoteAddress, resolve
 from controlplane.bundles.repository import held_bytes
+from controlplane.bundles.trust import all_authorities
 
 SECONDS = 90.0
 FETCHED = "refs/aerodrome/fetched"
@@ -123,6 +124,8 @@ def _environment(address: RemoteAddress, credential: Credential, folder: Path) -
     }
     variables = {}
     if address.protocol in ("https", "http"):
+        if settings.GIT_CA:
+            configuration["http.sslCAInfo"] = str(_write(folder / "authorities", all_authorities()))
         found = resolve(host=address.host, port=address.port)
         shown = ",".join(f"[{each}]" if ":" in each else each for each in found[:4])
         configuration["http.curloptResolve"] = f"{address.host}:{address.port}:{shown}"

@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from controlplane.bundles.remote_address import AddressInvalid, resolve
+from controlplane.bundles.trust import trusting_context
 
 SECONDS = 10.0
 MOST_BYTES = 256 * 1024
@@ -54,7 +54,7 @@ def post_json(*, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) 
     try:
         opened = socket.create_connection((address, port), SECONDS)
         if parts.scheme == "https":
-            opened = ssl.create_default_context().wrap_socket(opened, server_hostname=parts.hostname)
+            opened = trusting_context().wrap_socket(opened, server_hostname=parts.hostname)
         connection.sock = opened
         sent = {
             "Content-Type": "application/json",

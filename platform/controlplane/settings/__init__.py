@@ -21,6 +21,7 @@ BUNDLE_MAX_RATIO = env.integer("AERODROME_BUNDLE_MAX_RATIO", 200)
 GIT_MAX_BYTES = env.integer("AERODROME_GIT_MAX_BYTES", 2_000_000_000)
 """How large a tenant's repository, with all its history, may grow."""
 GIT_NETWORKS = env.networks("AERODROME_GIT_NETWORKS")
+GIT_CA = env.text("AERODROME_GIT_CA", "")
 """Networks besides the Internet's own in which tenants' Git hosts may be."""
 PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
 """How long a push or an upload waits to tell what its files gave."""
