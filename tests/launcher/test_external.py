@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import psycopg2
 import pytest
 
-from launcher.embedded.roles import ServerTooOld, check_server
+from launcher.embedded.roles import GRANTED_ROLE, ROLES, ServerTooOld, check_server
 from launcher.testing import EmbeddedServices
 from tests.launcher.watched import watched
 
@@ -38,7 +38,7 @@ def _settings(printed: str) -> dict[str, str]:
 
 
 def test_an_admin_who_is_no_superuser_can_prepare_it(services: EmbeddedServices) -> None:
-    ours = [f"aerodrome_{name}" for name in ("app", "sched", "auth", "owner")]
+    ours = [*ROLES.values(), GRANTED_ROLE]
     _as_superuser(
         services,
         "DROP DATABASE aerodrome WITH (FORCE)",
