@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.embedded import postgres, valkey
+from launcher.embedded.log_archive import archive_settings, make_archive
 from launcher.embedded.roles import ROLES, DatabaseUrls, check_server, database_urls, prepare_database
 from launcher.processes import ProcessSpec
 from launcher.secret_files import ensure_secret, random_password
@@ -62,7 +63,10 @@ def _embedded_postgres(
         home=data / "postgres",
         copies=data / "software",
         password_file=data / "secrets" / "postgres-superuser",
+        settings=archive_settings(folder=settings.wal_archive) if settings.wal_archive else "",
     )
+    if settings.wal_archive:
+        make_archive(folder=settings.wal_archive, cluster=cluster)
 
     def prepare() -> None:
         done = postgres.clear_for_start(cluster=cluster)

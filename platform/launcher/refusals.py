@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import psycopg2
 
+from launcher.backups.database_copies import CopyFailed
+from launcher.backups.keys import KeysUnusable
+from launcher.backups.manifest import BackupUnusable
+from launcher.backups.put_back import TargetNotEmpty
 from launcher.commands.test import RuntimeNotBuilt
 from launcher.data_folder import FolderInUse
 from launcher.detached import StackDidNotStart
@@ -20,9 +24,12 @@ from launcher.secret_files import SecretFileExposed
 from launcher.settings import SettingWrong
 
 REFUSALS = (
+    BackupUnusable,
     ClusterUnusable,
+    CopyFailed,
     FolderInUse,
     FolderOutOfReach,
+    KeysUnusable,
     LockNotMade,
     PortTaken,
     PostgresMissing,
@@ -34,6 +41,7 @@ REFUSALS = (
     SettingWrong,
     SocketFolderTaken,
     StackDidNotStart,
+    TargetNotEmpty,
     ValkeyMissing,
     psycopg2.OperationalError,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Settings:
     signing_key_file: Path
     store: Path
     git_dir: Path
+    audit_checkpoints: Path
+    wal_archive: Path | None
     gateway_socket: Path | None
     agent_socket: Path | None
     agent_url: str | None
@@ -68,6 +71,8 @@ def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings
         signing_key_file=path("AERODROME_SIGNING_KEY_FILE", "secrets", "signing-key.pem"),
         store=path("AERODROME_STORE", "store"),
         git_dir=path("AERODROME_GIT_DIR", "git"),
+        audit_checkpoints=path("AERODROME_AUDIT_CHECKPOINTS", "audit-checkpoints"),
+        wal_archive=_plain_folder(environment, "AERODROME_WAL_ARCHIVE"),
         gateway_socket=Path(gateway).absolute() if gateway else None,
         agent_socket=Path(agent).absolute() if agent else None,
         agent_url=environment.get("AERODROME_AGENT_URL") or None,
@@ -103,6 +108,18 @@ def _database_urls(environment: Mapping[str, str]) -> DatabaseUrls | None:
         if urlsplit(url).scheme not in ("postgresql", "postgres"):
             raise SettingWrong(f"{DATABASE_VARIABLES[key]} must begin with postgresql://")
     return DatabaseUrls(**given)
+
+
+def _plain_folder(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not Path(text).is_absolute() or not re.fullmatch(r"[\w./+@:-]+", text, re.ASCII):
+        raise SettingWrong(
+            f"{name} must be an absolute path of letters, digits and ./+@:_- only, not {text!r}: it becomes "
+            "part of a command of the database server"
+        )
+    return Path(text)
 
 
 def _address(text: str) -> tuple[str, int]:

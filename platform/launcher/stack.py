@@ -110,7 +110,7 @@ def run_stack(
         left = end_leftovers(data=settings.data)
         if left:
             tell(f"ended what an earlier start left running: {', '.join(left)}")
-        _ensure_keys(settings)
+        ensure_keys(settings)
         ground = _ground(settings, checkout, caller, tell)
         facts = _facts(ground)
 
@@ -122,7 +122,9 @@ def run_stack(
         Supervisor(table, on_change=changed, on_ready=lambda: on_ready(facts), tell=tell).run()
 
 
-def _ensure_keys(settings: Settings) -> None:
+def ensure_keys(settings: Settings) -> None:
+    """The installation's keys, each made once."""
+
     def encryption_key() -> bytes:
         return base64.b64encode(secrets.token_bytes(32))
 

@@ -120,6 +120,7 @@ def running_server(
     is_ready: Callable[[], bool],
     log_file: Path,
     stop_signal: signal.Signals,
+    within_seconds: float = _START_SECONDS,
 ) -> Iterator[int]:
     """Runs one server until the block ends; yields its pid once it answers."""
     with log_file.open("ab") as log:
@@ -130,7 +131,7 @@ def running_server(
             **account.popen_arguments(),
         )  # fmt: skip
     try:
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + within_seconds
         while not is_ready():
             if child.poll() is not None or time.monotonic() > deadline:
                 tail = log_file.read_text(errors="replace")[-2000:]

