@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from tenants.access import Access, find_access
+from tenants.access import Access, SecondFactorMissing, find_access
 from tenants.access_tokens import PORTAL_AUDIENCE, AccessTokenInvalid, read_access_token
 from tenants.audit.context import note_actor, note_deed, note_tenant
 from tenants.organisations import owns_tenant
@@ -68,8 +68,11 @@ def identify(request: HttpRequest, *, now: datetime) -> Caller:
 
 
 def enter(caller: Caller, *, slug: str) -> Access | None:
-    """The caller's access to the tenant at `slug`; None for strangers and for tenants that do not exist."""
+    """The caller's access to the tenant at `slug`; None for strangers and for tenants that do not exist. Raises
+    SecondFactorMissing, to members alone."""
     access = _enter(caller, slug=slug)
+    if access is not None and access.lacks_factor and caller.organisation_id is None:
+        raise SecondFactorMissing
     if access is not None:
         note_tenant(access.tenant_id)
         if access.entry_id is not None:

@@ -27,9 +27,11 @@ from controlplane.secrets.source import (
     SourceSlow,
     SourceUnreachable,
 )
+from tenants.access import SecondFactorMissing
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.accounts import EmailNotVerified, PasswordWrong
 from tenants.deletion import ConfirmationWrong, DeletionTooLate, DeletionUnknown
+from tenants.email_change import EmailChangeUnknown
 from tenants.factors.keep import FactorRefused, FactorUnknown, TooManyFactors
 from tenants.grants import GrantInvalid, GrantUnknown
 from tenants.invitations import InvitationForSomebodyElse, InvitationUnknown, TooManyInvitations
@@ -53,11 +55,14 @@ from tenants.second_factor import TicketInvalid
 from tenants.service_accounts import AccountInvalid, AccountTaken, AccountUnknown
 from tenants.sessions import SessionUnknown
 from tenants.sign_in import SignInRefused, SignInThrottled
+from tenants.sign_in_policy import OwnFactorMissing
+from tenants.sign_up import SignUpClosed
 from tenants.slugs import SlugInvalid, SlugReserved
 from tenants.sso.arrive import ArrivalRefused
 from tenants.sso.fetch import ProviderUnreachable
-from tenants.sso.oidc import SignOnRefused
-from tenants.sso.providers import ProviderInvalid, ProviderUnknown, TooManyProviders
+from tenants.sso.provider_fields import ProviderInvalid
+from tenants.sso.providers import ProviderUnknown, TooManyProviders
+from tenants.sso.refusals import SignOnRefused
 from tenants.throttle import Throttled
 from tenants.tokens import TokenOver, TokenRoleInvalid, TokenScopeInvalid, TokenUnknown
 
@@ -99,6 +104,9 @@ TABLE: dict[type[Exception], Problem] = {
     TooManyFactors: Problem(409, "too-many-factors", "Too many second factors"),
     SignInThrottled: Problem(429, "sign-in-throttled", "Too many attempts"),
     Throttled: Problem(429, "throttled", "Too many attempts"),
+    SignUpClosed: Problem(403, "sign-up-closed", "Accounts are made by invitation"),
+    SecondFactorMissing: Problem(403, "second-factor-required", "Set up a second factor first"),
+    OwnFactorMissing: Problem(409, "own-factor-missing", "Set up a second factor of your own first"),
     PermissionMissing: Problem(403, "permission-missing", "Your role does not allow this"),
     EmailNotVerified: Problem(403, "email-not-verified", "Confirm your e-mail address first"),
     OwnersOnly: Problem(403, "owners-only", "Only an Owner may do this"),
@@ -128,6 +136,7 @@ TABLE: dict[type[Exception], Problem] = {
     ConfirmationWrong: Problem(422, "confirmation-wrong", "Write the tenant's name"),
     RoleBeyond: Problem(403, "role-beyond", "You cannot give more than you hold"),
     RoleInvalid: Problem(422, "role-invalid", "Not a role"),
+    EmailChangeUnknown: Problem(404, "not-found", "Not found"),
     LinkInvalid: Problem(422, "link-invalid", "The link is over or was used"),
     OrganisationNameInvalid: Problem(422, "organisation-name-invalid", "Not a name for an organisation"),
     SlugInvalid: Problem(422, "slug-invalid", "Not a tenant name"),

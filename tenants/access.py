@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -126,11 +127,13 @@ def find_part(access: Access, permission: str) -> Part | None:
         .filter(tenant_id=access.tenant_id, user_id=access.grantee_id)
         .values_list("content_object__kind", "content_object__name", "permission__codename")
     )
-    names: dict[str, tuple[str, ...]] = {}
+    names: defaultdict[str, list[str]] = defaultdict(list)
     for kind, name, level in rows:
         if permission in granted_permissions(kind, level):
-            names[kind] = (*names.get(kind, ()), name)
-    return Part(access.tenant_id, area, names) if names else None
+            names[kind].append(name)
+    if not names:
+        return None
+    return Part(access.tenant_id, area, {kind: tuple(found) for kind, found in names.items()})
 
 
 def tenants_of(*, user_id: UUID) -> QuerySet[Membership]:

@@ -15,7 +15,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from tenants.access import Access, own_role, role_permissions
+from tenants.access import (
+    REQUIRED,
+    Access,
+    SecondFactorMissing,
+    lacks_factor,
+    own_role,
+    role_permissions,
+)
 from tenants.audit.record import record_change
 from tenants.mail.queue import queue_mail
 from tenants.models.membership import Membership
@@ -57,17 +64,20 @@ def begin_deletion(*, by: Access, confirm: str, now: datetime, freeze: Callable[
 
 
 def undo_deletion(*, user_id: UUID, slug: str, now: datetime, thaw: Callable[[], object]) -> Tenant:
-    """By somebody who may delete it. Raises DeletionUnknown (to strangers as well), DeletionTooLate."""
+    """By somebody who may delete it. Raises DeletionUnknown (to strangers as well), DeletionTooLate,
+    SecondFactorMissing."""
     with transaction.atomic(using="auth"):
         row = (
             Membership.objects.using("auth")
             .filter(user_id=user_id, user__is_active=True, tenant__slug=slug)
             .filter(tenant__state__in=("deleting", "purging"))
-            .values_list("tenant_id", "role", own_role())
+            .values_list("tenant_id", "role", own_role(), lacks_factor(*REQUIRED))
             .first()
         )
         if row is None or "tenant.delete" not in role_permissions(row[1], row[2]):
             raise DeletionUnknown(f"there is no tenant '{slug}' whose deletion you can undo")
+        if row[3]:
+            raise SecondFactorMissing
         tenant = Tenant.objects.using("auth").select_for_update(no_key=True).get(id=row[0])
         if tenant.state != "deleting" or tenant.purge_at is None or tenant.purge_at <= now:
             raise DeletionTooLate("the time in which this could be undone is over")

@@ -34,7 +34,7 @@ _OP: Final = {
     "variables.edit": "Write and delete variables",
     "connections.read": "Read connections, without their passwords",
     "connections.edit": "Write and delete connections",
-    "alerts.edit": "Make, change and delete alert rules, routes, channels and maintenance windows",
+    "alerts.edit": "Make, change and delete alert rules, routes, channels, maintenance windows and scheduled reports",
     "runtimes.edit": "Change the runtime's requirements",
     "deployments.edit": "Deploy, roll back, pin, and say whether pushes deploy by themselves",
     "remotes.read": "See where DAGs are fetched from, never its credentials",
@@ -55,6 +55,7 @@ _ADMIN: Final = {
 _OWNER: Final = {
     "tenant.delete": "Delete the tenant",
     "owners.edit": "Name and remove owners",
+    "sign_in.edit": "Require a second factor of members",
 }
 
 ALL: Final[dict[str, str]] = _VIEWER | _AUTHOR | _OP | _ADMIN | _OWNER
@@ -71,7 +72,7 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 
 
 LASTING: Final = frozenset(
-    {"tokens.own", "accounts.edit", "members.edit", "roles.edit", "grants.edit"}  # access
+    {"tokens.own", "accounts.edit", "members.edit", "roles.edit", "grants.edit", "sign_in.edit"}  # access
     | {"remotes.edit", "secrets.edit", "alerts.edit", "audit.export"}  # code, secrets and content, in or out
 )
 """What gives something that stays. A platform operator in a tenant holds none of it: their time there ends."""

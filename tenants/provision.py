@@ -14,6 +14,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from tenants.audit.record import record_platform_change
 from tenants.models.membership import Membership
 from tenants.models.organisation import Organisation
 from tenants.models.tenant import Tenant
@@ -82,6 +83,12 @@ def _found(slug: str, name: str, owner: User, organisation: Organisation | None,
             )
             tenant.save(using="auth", force_insert=True)
             Membership(tenant=tenant, user=owner, role="Owner").save(using="auth", force_insert=True)
+            record_platform_change(
+                action="tenant.made",
+                target=f"tenant:{tenant.id}",
+                after={"slug": slug, "name": name, "environment": environment, "owner": owner.username},
+                organisation_id=tenant.organisation_id,
+            )
             return tenant
     except IntegrityError as error:
         mine = Membership.objects.using("auth").filter(tenant__slug=slug, user=owner, role="Owner")

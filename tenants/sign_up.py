@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from tenants.mail.queue import queue_mail
@@ -16,6 +17,10 @@ from tenants.people import register_person
 from tenants.provision import SlugTaken, provision_tenant
 from tenants.slugs import check_slug
 from tenants.tokens import IssuedToken
+
+
+class SignUpClosed(Exception):
+    """Accounts are made by invitation alone here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,11 @@ def sign_up(
     """Make the person, their organisation and its first tenant; the mail that proves the address goes out.
 
     A name that is taken is refused before the account is made; somebody who loses the race for it keeps the
-    account and makes a tenant under another name after signing in. Raises the refusals of `tenants.people`,
-    `tenants.organisations`, `tenants.slugs` and `tenants.provision`.
+    account and makes a tenant under another name after signing in. Raises SignUpClosed, and the refusals of
+    `tenants.people`, `tenants.organisations`, `tenants.slugs` and `tenants.provision`.
     """
+    if settings.SIGN_UP == "invited":
+        raise SignUpClosed("accounts are made by invitation here: ask somebody who is here already")
     check_slug(slug)
     if Tenant.objects.using("auth").filter(slug=slug).exists():
         raise SlugTaken(f"the name '{slug}' is taken: choose another one")

@@ -17,7 +17,7 @@ from api.portal.tags import CONDITIONAL, change_if_same, tagged
 from api.problems import PermissionMissing, PortalNotFound, Problem, problem
 from api.rate import count_request
 from controlplane.foundation.clock import utc_now
-from tenants.access import Access
+from tenants.access import Access, SecondFactorMissing
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.part import current_part, is_beyond_part, narrowed
 
@@ -99,9 +99,9 @@ class PortalView(APIView):
             return None
         try:
             caller = identify(request, now=utc_now())
-        except (NotAuthenticated, AccessTokenExpired, AccessTokenInvalid):
+            access = enter(caller, slug=slug)
+        except (NotAuthenticated, SecondFactorMissing, AccessTokenExpired, AccessTokenInvalid):
             return None
-        access = enter(caller, slug=slug)
         return None if access is None else (caller, access)
 
     def handle_exception(self, exc: Exception) -> Any:

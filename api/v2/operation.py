@@ -26,7 +26,7 @@ from api.v2.query import Query
 from api.v2.refusals import Refusal, already_there, invalid, not_found, unstorable, wrong
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.record_event import record_event
-from tenants.access import Access
+from tenants.access import Access, SecondFactorMissing
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
 from tenants.part import current_part, is_beyond_part, narrowed
 from tenants.scope import tenant_scope
@@ -123,7 +123,10 @@ def authorise(request: HttpRequest, *, slug: str, permission: str, now: datetime
         raise Refusal(401, "Token Expired", {"WWW-Authenticate": "Bearer"}) from None
     except AccessTokenInvalid:
         raise Refusal(403, "Invalid JWT token") from None
-    access = enter(caller, slug=slug)
+    try:
+        access = enter(caller, slug=slug)
+    except SecondFactorMissing as error:
+        raise Refusal(403, str(error)) from None
     if access is None:
         raise not_found()
     try:

@@ -25,6 +25,12 @@ ACCOUNT_VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_SIGN_UP",
+        "`open`",
+        "Who may make an account: everybody (`open`), or only whom a member invites (`invited`).",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_SSO_NETWORKS",
         "none: the Internet's own addresses only",
         "Networks such as `10.0.0.0/8,192.168.7.0/24` in which identity providers of organisations may be.",

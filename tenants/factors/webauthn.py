@@ -11,6 +11,7 @@ import json
 import secrets
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -64,6 +65,10 @@ def end_authentication(
     user: User, challenge: str, known: dict[str, str], answer: dict[str, Any]
 ) -> tuple[str, int]:
     """(which of `known`, name -> key, has signed; the key's counter of signatures). Raises KeyRefused."""
+    return _end(user, challenge, known, answer)
+
+
+def _end(user: User | None, challenge: str, known: dict[str, str], answer: dict[str, Any]) -> tuple[str, int]:
     keys = {name: _key(text) for name, text in known.items()}
     try:
         signed = _server().authenticate_complete(_recall(user, challenge), list(keys.values()), answer)
@@ -72,6 +77,28 @@ def end_authentication(
         raise KeyRefused("this answer does not fit: begin again") from error
     name = next(name for name, key in keys.items() if key.credential_id == signed.credential_id)
     return name, int.from_bytes(data[33:37], "big")
+
+
+def begin_passkey() -> tuple[str, dict[str, Any]]:
+    """The same for whoever holds a key of this site: it names its owner itself, and has to verify them."""
+    options, state = _server().authenticate_begin(
+        None, user_verification=UserVerificationRequirement.REQUIRED
+    )
+    return _remember(None, state), dict(options)
+
+
+def owner_of(answer: dict[str, Any]) -> UUID:
+    """Whose key has answered, as the key says. Raises KeyRefused."""
+    try:
+        return UUID(bytes=websafe_decode(answer["response"]["userHandle"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise KeyRefused("this key does not say whose it is: sign in with the password first") from error
+
+
+def end_passkey(challenge: str, known: dict[str, str], answer: dict[str, Any]) -> tuple[str, int]:
+    """Like `end_authentication`, of a challenge that anybody might answer. `known`: the keys of the owner that the
+    answer names. Raises KeyRefused."""
+    return _end(None, challenge, known, answer)
 
 
 def _server() -> Fido2Server:
@@ -86,18 +113,18 @@ def _key(text: str) -> AttestedCredentialData:
     return AttestedCredentialData(websafe_decode(text))
 
 
-def _place(user: User, challenge: str) -> str:
+def _place(user: User | None, challenge: str) -> str:
     """Whatever a caller sends as a challenge is no part of a cache's key as it is."""
-    return f"webauthn:{user.id}:{hashlib.sha256(challenge.encode(errors='replace')).hexdigest()}"
+    return f"webauthn:{user.id if user else 'anybody'}:{hashlib.sha256(challenge.encode(errors='replace')).hexdigest()}"
 
 
-def _remember(user: User, state: dict[str, Any]) -> str:
+def _remember(user: User | None, state: dict[str, Any]) -> str:
     name = secrets.token_urlsafe(16)
     cache.set(_place(user, name), json.dumps(state), timeout=CHALLENGE_SECONDS)
     return name
 
 
-def _recall(user: User, challenge: str) -> dict[str, Any]:
+def _recall(user: User | None, challenge: str) -> dict[str, Any]:
     place = _place(user, challenge)
     kept = cache.get(place)
     if kept is None or not cache.delete(place):

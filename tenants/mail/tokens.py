@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 from tenants.models.user import User
 
 _INVITATION = "aerodrome.invitation"
+_EMAIL_CHANGE = "aerodrome.email-change"
 
 
 class LinkInvalid(ValueError):
@@ -62,6 +63,20 @@ def read_invitation_token(text: str) -> UUID:
         return UUID(signing.loads(text, salt=_INVITATION))
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise LinkInvalid("this is no invitation of ours") from error
+
+
+def email_change_token(change_id: UUID, side: str) -> str:
+    """`side`: `old` or `new`, the address that the link goes to. It is over when its row is."""
+    return signing.dumps([change_id.hex, side], salt=_EMAIL_CHANGE)
+
+
+def read_email_change_token(text: str) -> tuple[UUID, str]:
+    """Raises LinkInvalid."""
+    try:
+        name, side = signing.loads(text, salt=_EMAIL_CHANGE)
+        return UUID(name), {"old": "old", "new": "new"}[side]
+    except (signing.BadSignature, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LinkInvalid("this link is over or was used: ask for the change again") from error
 
 
 def sealed(purpose: str, text: str) -> str:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from tenants.mail.tokens import account_token, invitation_token
+from tenants.mail.tokens import account_token, email_change_token, invitation_token
+from tenants.models.email_change import EmailChange
 from tenants.models.invitation import Invitation
 from tenants.models.mail import Mail
 from tenants.models.tenant import Tenant
@@ -88,8 +89,58 @@ def _deleting(mail: Mail, now: datetime) -> Written | None:
     )
 
 
+def _email_old(mail: Mail, now: datetime) -> Written | None:
+    row = _email_change(mail, now)
+    if row is None or row.old_confirmed_at is not None or row.user.email != mail.address:
+        return None
+    return Written(
+        "Change your e-mail address?",
+        f"Hello {row.user.username},\n\nsomebody who is signed in as you asked to change the address of your account "
+        f"to {row.email}. If it was you, confirm it here and there:\n\n"
+        f"{link('change-email', email_change_token(row.id, 'old'))}\n\n"
+        "If it was not you, do not confirm it, and change your password: nothing is changed without this.\n",
+    )
+
+
+def _email_new(mail: Mail, now: datetime) -> Written | None:
+    row = _email_change(mail, now)
+    if row is None or row.new_confirmed_at is not None or row.email != mail.address:
+        return None
+    return Written(
+        "Confirm your new e-mail address",
+        f"Hello {row.user.username},\n\nthis confirms that mails reach you here from now on:\n\n"
+        f"{link('change-email', email_change_token(row.id, 'new'))}\n\n"
+        "If you did not ask for this, there is nothing to do.\n",
+    )
+
+
+def _email_changed(mail: Mail, now: datetime) -> Written | None:
+    user = _person(mail)
+    if user is None or user.email == mail.address:
+        return None
+    return Written(
+        "Your e-mail address was changed",
+        f"Hello {user.username},\n\nmails about your account go to another address from now on.\n"
+        "If it was not you, tell the operator of this installation at once.\n",
+    )
+
+
+def _email_change(mail: Mail, now: datetime) -> EmailChange | None:
+    rows = EmailChange.objects.using("auth").filter(id=mail.ref, expires_at__gt=now, user__is_active=True)
+    return rows.select_related("user").first()
+
+
 def _person(mail: Mail) -> User | None:
     return User.objects.using("auth").filter(id=mail.ref, is_active=True).first()
 
 
-_KINDS = {"verify": _verify, "reset": _reset, "changed": _changed, "invite": _invite, "deleting": _deleting}
+_KINDS = {
+    "verify": _verify,
+    "reset": _reset,
+    "changed": _changed,
+    "invite": _invite,
+    "deleting": _deleting,
+    "email-old": _email_old,
+    "email-new": _email_new,
+    "email-changed": _email_changed,
+}

@@ -54,8 +54,8 @@ def arrive(*, provider: IdentityProvider, arrival: Arrival, now: datetime) -> Us
         groups = list(known.groups) if provider.scim_digest else list(arrival.groups)
         known.groups, known.last_sign_in_at = groups, now
         known.save(using="auth", update_fields=["groups", "last_sign_in_at"])
-        admit_to_organisation(organisation_id=provider.organisation_id, user_id=known.user_id)
         give_roles(provider=provider, user=known.user, groups=groups)
+        admit_to_organisation(organisation_id=provider.organisation_id, user_id=known.user_id)
     return known.user
 
 

@@ -1,8 +1,6 @@
 """Signing in through OpenID Connect: the authorization code flow with PKCE, state and nonce.
 
-Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3; RFC 7636; RFC 9700. What was begun is kept in the cache
-for ten minutes under its `state`, is taken out by the first answer, and is bound to the browser that began it by
-a second secret, so that nobody can finish a sign-in on somebody else's browser.
+Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3; RFC 7636; RFC 9700. `sign_on` keeps what was begun.
 """
 
 from __future__ import annotations
@@ -10,60 +8,30 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
-from uuid import UUID
 
 import jwt
-from django.conf import settings
-from django.core.cache import cache
 
 from tenants.models.identity_provider import IdentityProvider
-from tenants.models.user import User
-from tenants.sso.arrive import MOST_GROUPS, Arrival, arrive
+from tenants.sso.addresses import callback_address
+from tenants.sso.arrive import MOST_GROUPS, Arrival
 from tenants.sso.fetch import ProviderUnreachable, fetch_json
-from tenants.sso.providers import active_provider, client_secret_of
+from tenants.sso.providers import client_secret_of
+from tenants.sso.published import endpoints_of, signing_key
+from tenants.sso.refusals import SignOnRefused
 
-BEGUN_SECONDS = 600
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Public-key ones alone: a provider's public key is never taken for a shared secret."""
 LEEWAY_SECONDS = 60
 
 
-class SignOnRefused(Exception):
-    """The answer of the provider, or of whoever pretends to be it, is not accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """`address`: where the browser goes. `binding`: what it keeps and sends back with the answer."""
-
-    address: str
-    state: str
-    binding: str
-
-
-def callback_address() -> str:
-    """What is registered with the provider."""
-    return f"{settings.BASE_URL.rstrip('/')}/sso/callback"
-
-
-def begin(*, provider_id: UUID) -> Begun:
-    """Raises ProviderUnknown, ProviderUnreachable."""
-    provider = active_provider(provider_id)
-    endpoints = _discover(provider)
-    state, binding, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
-    begun = {
-        "provider": str(provider.id),
-        "binding": hashlib.sha256(binding.encode()).hexdigest(),
-        "nonce": nonce,
-        "verifier": verifier,
-    }
-    cache.set(_place(state), json.dumps(begun), timeout=BEGUN_SECONDS)
+def begin_address(provider: IdentityProvider, state: str) -> tuple[str, dict[str, str]]:
+    """(where the browser goes, what is kept until it comes back). Raises ProviderUnreachable."""
+    endpoints = endpoints_of(provider)
+    nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
         "response_type": "code",
@@ -76,21 +44,15 @@ def begin(*, provider_id: UUID) -> Begun:
         "code_challenge_method": "S256",
     }
     address = str(endpoints["authorization_endpoint"])
-    return Begun(f"{address}{'&' if '?' in address else '?'}{urlencode(query)}", state, binding)
+    kept = {"nonce": nonce, "verifier": verifier}
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}", kept
 
 
-def finish(*, state: str, code: str, binding: str, now: datetime) -> tuple[User, IdentityProvider]:
-    """The person who comes back. Raises SignOnRefused, ProviderUnknown, ProviderUnreachable, ArrivalRefused."""
-    kept = cache.get(_place(state))
-    if kept is None or not cache.delete(_place(state)):
-        raise SignOnRefused("this sign-in is over or was answered: begin again")
-    begun = json.loads(kept)
-    if not hmac.compare_digest(hashlib.sha256(binding.encode()).hexdigest(), begun["binding"]):
-        raise SignOnRefused("this sign-in was begun in another browser: begin again")
-    provider = active_provider(UUID(begun["provider"]))
-    endpoints = _discover(provider)
+def read_answer(provider: IdentityProvider, begun: dict[str, Any], code: str, now: datetime) -> Arrival:
+    """Whom the provider speaks of. Raises SignOnRefused, ProviderUnreachable."""
+    endpoints = endpoints_of(provider)
     tokens = _redeem(provider, endpoints, code, begun["verifier"])
-    claims = _claims(provider, endpoints, str(tokens.get("id_token", "")), begun["nonce"], now)
+    claims = _claims(provider, str(tokens.get("id_token", "")), begun["nonce"], now)
     if (
         provider.groups_claim not in claims
         and "userinfo_endpoint" in endpoints
@@ -102,17 +64,7 @@ def finish(*, state: str, code: str, binding: str, now: datetime) -> tuple[User,
         if more.get("sub") != claims["sub"]:
             raise SignOnRefused("the provider speaks of two people at once")
         claims = {**more, **claims}
-    return arrive(provider=provider, arrival=_arrival(provider, claims), now=now), provider
-
-
-def _discover(provider: IdentityProvider) -> dict[str, Any]:
-    found = fetch_json(f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
-    if str(found.get("issuer", "")).rstrip("/") != provider.issuer.rstrip("/"):
-        raise ProviderUnreachable("the identity provider calls itself by another name than its issuer")
-    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-        if not isinstance(found.get(name), str):
-            raise ProviderUnreachable(f"the identity provider does not tell its {name}")
-    return found
+    return _arrival(provider, claims)
 
 
 def _redeem(
@@ -137,18 +89,15 @@ def _redeem(
         raise SignOnRefused("the identity provider did not take this answer: begin again") from error
 
 
-def _claims(
-    provider: IdentityProvider, endpoints: dict[str, Any], text: str, nonce: str, now: datetime
-) -> dict[str, Any]:
+def _claims(provider: IdentityProvider, text: str, nonce: str, now: datetime) -> dict[str, Any]:
     try:
-        keys = jwt.PyJWKSet.from_dict(fetch_json(str(endpoints["jwks_uri"])))
         wanted = jwt.get_unverified_header(text).get("kid")
-        usable = [key for key in keys.keys if wanted is None or key.key_id == wanted]
-        if len(usable) != 1:
+        key = signing_key(provider, wanted)
+        if key is None:
             raise SignOnRefused("the provider signs with a key that it does not publish")
         claims: dict[str, Any] = jwt.decode(
             text,
-            usable[0].key,
+            key.key,
             algorithms=ALGORITHMS,
             audience=provider.config.get("client_id", ""),
             options={
@@ -192,7 +141,3 @@ def _arrival(provider: IdentityProvider, claims: dict[str, Any]) -> Arrival:
 def _text(claims: dict[str, Any], name: str) -> str:
     found = claims.get(name)
     return found.replace("\x00", "") if isinstance(found, str) else ""
-
-
-def _place(state: str) -> str:
-    return f"sso:{hashlib.sha256(state.encode()).hexdigest()}"

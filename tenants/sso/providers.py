@@ -92,8 +92,9 @@ def providers_of(*, organisation_id: UUID) -> QuerySet[IdentityProvider]:
 
 def providers_for(*, slug: str) -> QuerySet[IdentityProvider]:
     """Where the people of this tenant may sign in. Nothing for a tenant that does not exist."""
-    rows = IdentityProvider.objects.using("auth").filter(is_active=True, organisation__tenants__slug=slug)
-    return rows.filter(organisation__tenants__state="active")
+    return IdentityProvider.objects.using("auth").filter(
+        is_active=True, organisation__tenants__slug=slug, organisation__tenants__state="active"
+    )
 
 
 def active_provider(provider_id: UUID) -> IdentityProvider:

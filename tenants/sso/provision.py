@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from tenants.audit.record import record_platform_change
+from tenants.audit.record import Fields, record_change, record_platform_change
 from tenants.models.identity_provider import IdentityProvider
 from tenants.models.membership import Membership
 from tenants.models.organisation_member import OrganisationMember
@@ -25,7 +25,7 @@ from tenants.models.person_identity import PersonIdentity
 from tenants.models.provisioned_group import ProvisionedGroup
 from tenants.models.token import Token
 from tenants.models.user import User
-from tenants.organisations import admit_to_organisation
+from tenants.organisations import admit_to_organisation, record_departure
 from tenants.sessions import end_sessions
 from tenants.sso.arrive import Arrival, give_roles, new_identity
 
@@ -118,7 +118,7 @@ def add_person(*, provider: IdentityProvider, fields: dict[str, Any], now: datet
         admit_to_organisation(organisation_id=provider.organisation_id, user_id=row.user_id)
         if fields.get("active") is False:
             _switch(row, False, now)
-        _record("person.provisioned", provider, row)
+        _record("person.provisioned", provider, before=None, after=_told_of(row), row=row)
     return row
 
 
@@ -129,6 +129,7 @@ def change_person(
     with transaction.atomic(using="auth"):
         _lock(provider)
         row = find_person(provider=provider, person_id=person_id)
+        before = _told_of(row)
         others = PersonIdentity.objects.using("auth").filter(provider=provider).exclude(id=row.id)
         if name := _text(fields, "user_name"):
             if others.filter(user_name__iexact=name).exists():
@@ -145,7 +146,11 @@ def change_person(
         row.user.save(using="auth", update_fields=["email", "full_name"])
         if isinstance(fields.get("active"), bool) and fields["active"] != row.user.is_active:
             _switch(row, fields["active"], now)
-        _record("person.provisioned", provider, row)
+        after = _told_of(row)
+        changed = [name for name in after if after[name] != before[name]]
+        if changed:
+            sides = ({name: side[name] for name in changed} for side in (before, after))
+            _record("person.changed", provider, before=next(sides), after=next(sides), row=row)
     return row
 
 
@@ -154,12 +159,27 @@ def remove_person(*, provider: IdentityProvider, person_id: UUID, now: datetime)
     with transaction.atomic(using="auth"):
         _lock(provider)
         row = find_person(provider=provider, person_id=person_id)
+        was = row.user.is_active
         _switch(row, False, now)
         places = Membership.objects.using("auth").filter(user_id=row.user_id)
-        places.filter(tenant__organisation_id=provider.organisation_id).delete()
+        places = places.filter(tenant__organisation_id=provider.organisation_id)
+        for place in places.order_by("tenant_id"):
+            place.delete(using="auth")
+            record_change(
+                action="member.removed",
+                target=f"member:{row.user_id}",
+                before={"role": place.role},
+                using="auth",
+                tenant_id=place.tenant_id,
+            )
         members = OrganisationMember.objects.using("auth").filter(user_id=row.user_id)
-        members.filter(organisation_id=provider.organisation_id).delete()
-        _record("person.unprovisioned", provider, row)
+        member = members.filter(organisation_id=provider.organisation_id).first()
+        if member is not None:
+            member.delete(using="auth")
+            record_departure(member, by=None)
+        _record(
+            "person.unprovisioned", provider, before=_told_of(row) | {"is_active": was}, after=None, row=row
+        )
         row.delete(using="auth")
 
 
@@ -201,7 +221,9 @@ def add_group(
             raise ProvisionedInvalid(f"at most {MOST_GROUPS} groups are provisioned")
         row = ProvisionedGroup(provider=provider, name=name, external_id=external_id, created_at=now)
         row.save(using="auth", force_insert=True)
-        _put(provider, row.name, add=set(members), remove=set())
+        members = set(members)
+        _put(provider, row.name, add=members, remove=set())
+        _record_group("group.provisioned", provider, row, before=None, after=_told_of_group(name, members))
     return row
 
 
@@ -220,6 +242,7 @@ def change_group(
         row = find_group(provider=provider, group_id=group_id)
         there = {member.id for member in members_of_group(row)}
         wanted = set(exactly) if exactly is not None else (there | set(add)) - set(remove)
+        before = _told_of_group(row.name, there)
         if name is not None and name != row.name:
             if not 0 < len(name) <= 255 or "\x00" in name:
                 raise ProvisionedInvalid("displayName: has 1 to 255 characters")
@@ -229,6 +252,9 @@ def change_group(
             row.name, there = name, set()
             row.save(using="auth", update_fields=["name"])
         _put(provider, row.name, add=wanted - there, remove=there - wanted)
+        after = _told_of_group(row.name, wanted)
+        if after != before:
+            _record_group("group.changed", provider, row, before=before, after=after)
     return row
 
 
@@ -237,7 +263,11 @@ def remove_group(*, provider: IdentityProvider, group_id: UUID) -> None:
     with transaction.atomic(using="auth"):
         _lock(provider)
         row = find_group(provider=provider, group_id=group_id)
-        _put(provider, row.name, add=set(), remove={member.id for member in members_of_group(row)})
+        there = {member.id for member in members_of_group(row)}
+        _put(provider, row.name, add=set(), remove=there)
+        _record_group(
+            "group.unprovisioned", provider, row, before=_told_of_group(row.name, there), after=None
+        )
         row.delete(using="auth")
 
 
@@ -268,8 +298,13 @@ def _lock(provider: IdentityProvider) -> None:
 def _keep_digest(provider: IdentityProvider, digest: str, action: str) -> None:
     with transaction.atomic(using="auth"):
         IdentityProvider.objects.using("auth").filter(id=provider.id).update(scim_digest=digest)
-        target = f"identity_provider:{provider.id}"
-        record_platform_change(action=action, target=target, organisation_id=provider.organisation_id)
+        record_platform_change(
+            action=action,
+            target=f"identity_provider:{provider.id}",
+            before={"provisions": bool(provider.scim_digest)},
+            after={"provisions": bool(digest)},
+            organisation_id=provider.organisation_id,
+        )
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
@@ -290,11 +325,51 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _record(action: str, provider: IdentityProvider, row: PersonIdentity) -> None:
-    user: User = row.user
+def _record(
+    action: str,
+    provider: IdentityProvider,
+    *,
+    before: Fields | None,
+    after: Fields | None,
+    row: PersonIdentity,
+) -> None:
     record_platform_change(
         action=action,
         target=f"user:{row.user_id}",
-        after={"username": user.username, "is_active": user.is_active},
+        before=before,
+        after=after,
         organisation_id=provider.organisation_id,
     )
+
+
+def _told_of(row: PersonIdentity) -> dict[str, Any]:
+    user: User = row.user
+    return {
+        "username": user.username,
+        "user_name": row.user_name,
+        "external_id": row.external_id,
+        "email": user.email,
+        "full_name": user.full_name,
+        "is_active": user.is_active,
+    }
+
+
+def _record_group(
+    action: str,
+    provider: IdentityProvider,
+    row: ProvisionedGroup,
+    *,
+    before: Fields | None,
+    after: Fields | None,
+) -> None:
+    record_platform_change(
+        action=action,
+        target=f"provisioned_group:{row.id}",
+        before=before,
+        after=after,
+        organisation_id=provider.organisation_id,
+    )
+
+
+def _told_of_group(name: str, members: Iterable[UUID]) -> dict[str, Any]:
+    return {"name": name, "members": sorted(map(str, members))}

@@ -21,6 +21,8 @@ from tenants.access_tokens import (
 from tenants.models.membership import Membership
 from tenants.models.tenant import Tenant
 from tenants.models.user import User
+from tenants.scope import tenant_scope
+from tenants.tokens import issue_token
 from tests.support.actors import Actor, Door
 from tests.support.factories import make_member, make_person
 
@@ -190,3 +192,24 @@ def test_a_wrong_method_and_an_unknown_path(tenant: Tenant, member: Actor) -> No
     assert (answer.status, answer.body) == (405, {"detail": "Method Not Allowed"})
     answer = member.v2().get("/nothing")
     assert (answer.status, answer.body) == (404, {"detail": "Not Found"})
+
+
+def test_logging_out_ends_the_sign_in_of_the_token(tenant: Tenant, person: User, member: Actor) -> None:
+    """Every token of that sign-in, and no other; who brings none, or nonsense, is led to the portal as well."""
+    body = {"username": "mia", "password": PASSWORD}
+    here, elsewhere = (door("alpha", door("alpha").post("/auth/token", body)["access_token"]) for _ in "ab")
+    for token in (None, "nonsense"):
+        assert door("alpha", token).get("/api/v2/auth/logout").status == 307
+    assert here.get("/api/v2/dags").status == 200
+    assert here.get("/api/v2/auth/logout").status == 307
+    assert here.get("/api/v2/dags").status == 403
+    assert here.get("/api/v2/auth/logout").status == 307  # again
+    assert elsewhere.get("/api/v2/dags").status == 200
+    assert member.v2().get("/dags").status == 200
+
+
+def test_logging_out_keeps_an_api_token(tenant: Tenant) -> None:
+    with tenant_scope(tenant.id):
+        text = issue_token(kind="api", name="ci", role="Viewer", created_by="ada", now=utc_now()).text
+    assert door("alpha", text).get("/api/v2/auth/logout").status == 307
+    assert door("alpha", text).get("/api/v2/dags").status == 200

@@ -63,7 +63,6 @@ PLATFORM = [
     ("get_providers", {}),
     ("get_jobs", {}),
     ("login", {}),
-    ("logout", {}),
     ("post_connection", {"body": CONNECTION}),
     ("get_connections", {}),
     ("get_connection", {"connection_id": "c"}),
@@ -184,13 +183,13 @@ TASKS = [
     ("delete_dag_run", RUN),
     ("delete_dag", {"dag_id": "daily"}),
 ]
-PLAN: list[tuple[str, dict[str, Any]]] = [*PLATFORM, *DAGS, *ASSETS, *BACKFILLS, *RUNS, *TASKS]
+LAST: list[tuple[str, dict[str, Any]]] = [("logout", {})]
+"""Ends the sign-in that all others stand on."""
+PLAN: list[tuple[str, dict[str, Any]]] = [*PLATFORM, *DAGS, *ASSETS, *BACKFILLS, *RUNS, *TASKS, *LAST]
 
 REFUSED: dict[str, type[Exception]] = {
     "get_config": ForbiddenException,
     "get_config_value": ForbiddenException,
-    "test_connection": ForbiddenException,
-    "enqueue_connection_test": ForbiddenException,
     "get_connection_test": NotFoundException,
     "create_default_connections": ForbiddenException,
     "delete_variable": NotFoundException,  # the bulk before it took it

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from api.portal.view import PortalView
 from api.problems import PermissionMissing, PortalNotFound
+from tenants.access import SecondFactorMissing
 from tenants.organisations import OrganisationAccess, find_organisation_access
 
 
@@ -23,6 +24,8 @@ class OrganisationView(PortalView):
             access = find_organisation_access(user_id=caller.user_id, organisation_id=organisation_id)
         if access is None:
             raise PortalNotFound(f"there is no organisation {organisation_id} that you belong to")
+        if access.lacks_factor and caller.organisation_id is None:
+            raise SecondFactorMissing
         if not access.may(permission):
             raise PermissionMissing(f"the role {access.role} does not hold {permission}")
         return access

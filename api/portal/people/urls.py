@@ -14,6 +14,7 @@ from api.portal.people.account import (
     Verification,
     Verified,
 )
+from api.portal.people.email import ChangedEmail, MyEmail
 from api.portal.people.factors import (
     ConfirmKey,
     ConfirmTotp,
@@ -26,12 +27,15 @@ from api.portal.people.factors import (
 )
 from api.portal.people.invited import Accepted, AcceptedByNewcomer, Offered
 from api.portal.people.members import Invitations, Members, OneInvitation, OneMember
+from api.portal.people.passkeys import PasskeyAnswer, PasskeyOptions
 from api.portal.people.views import Me, SignIn, SignUp, Tenants
 
 urlpatterns = [
     path("sign-up", SignUp.as_view()),
     path("sign-in", SignIn.as_view()),
     path("sign-out", SignOut.as_view()),
+    path("sign-in/passkey", PasskeyOptions.as_view()),
+    path("sign-in/passkey/answer", PasskeyAnswer.as_view()),
     path("sign-in/second-factor", SecondFactor.as_view()),
     path("me/factors", Factors.as_view()),
     path("me/factors/totp", NewTotp.as_view()),
@@ -41,6 +45,8 @@ urlpatterns = [
     path("me/factors/recovery-codes", RecoveryCodes.as_view()),
     path("me/factors/<uuid:factor_id>/remove", RemovedFactor.as_view()),
     path("me", Me.as_view()),
+    path("me/email", MyEmail.as_view()),
+    path("changed-email", ChangedEmail.as_view()),
     path("me/password", Password.as_view()),
     path("me/sessions", Sessions.as_view()),
     path("me/sessions/<uuid:session_id>", OneSession.as_view()),

@@ -27,6 +27,7 @@ MEDIA_TYPE = "application/scim+json"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 MOST_AT_ONCE = 200
+ALWAYS = ("schemas", "id")
 
 
 class ScimMalformed(ValueError):
@@ -103,7 +104,34 @@ class ScimView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(response, HttpResponse) and not isinstance(response, Response):
             return response
+        if isinstance(response, Response) and isinstance(response.data, dict):
+            response.data = selected(request, response.data)
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+def selected(request: Request, answer: dict[str, Any]) -> dict[str, Any]:
+    """Without what was not wanted: `attributes` names all that is, `excludedAttributes` what is not; by the names of
+    whole attributes (RFC 7644, 3.9). What each resource has to have stays."""
+    wanted, unwanted = _names(request, "attributes"), _names(request, "excludedAttributes")
+    if not wanted and not unwanted:
+        return answer
+
+    def cut(resource: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in resource.items()
+            if name in ALWAYS or ((not wanted or name.lower() in wanted) and name.lower() not in unwanted)
+        }
+
+    if "Resources" in answer:
+        return {**answer, "Resources": [cut(each) for each in answer["Resources"]]}
+    return cut(answer)
+
+
+def _names(request: Request, parameter: str) -> set[str]:
+    """`userName, urn:…:User:emails.value` -> the attributes that are meant."""
+    given = request.query_params.get(parameter, "").split(",")
+    return {name.strip().rpartition(":")[2].partition(".")[0].lower() for name in given if name.strip()}
 
 
 def _error(status: int, detail: str, kind: str) -> HttpResponse:

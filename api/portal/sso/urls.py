@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from api.portal.sso.saml import SamlService
 from api.portal.sso.views import Begin, Choices, Finish, OneProvider, Providers
 
 urlpatterns = [
@@ -12,4 +13,5 @@ urlpatterns = [
     path("sso/providers", Choices.as_view()),
     path("sso/finish", Finish.as_view()),
     path("sso/<uuid:provider_id>/begin", Begin.as_view()),
+    path("sso/<uuid:provider_id>/saml", SamlService.as_view()),
 ]

@@ -14,14 +14,20 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from api.authentication import NotAuthenticated, identify
 from api.json_answers import json_answer
 from api.v2.refusals import Refusal, invalid, wrong
 from controlplane.foundation.clock import utc_now
 from tenants.access import find_access
-from tenants.access_tokens import DAY_SECONDS, issue_access_token
+from tenants.access_tokens import (
+    DAY_SECONDS,
+    AccessTokenExpired,
+    AccessTokenInvalid,
+    issue_access_token,
+)
 from tenants.audit.context import note_tenant
 from tenants.factors.keep import kinds_of
-from tenants.sessions import begin_session
+from tenants.sessions import begin_session, end_session
 from tenants.sign_in import SignInRefused, SignInThrottled, check_password
 
 CLI_SECONDS = 3600
@@ -53,10 +59,23 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def logout(request: HttpRequest, slug: str) -> HttpResponse:
-    """To the portal's sign-in page. A cookie that Airflow's own pages may have left goes."""
+    """To the portal's sign-in page. The sign-in of the token that was sent ends: it opens nothing any more. An API
+    token is no sign-in, and stays. A cookie that Airflow's own pages may have left goes."""
+    _end_session(request)
     answer = _redirect(f"{settings.BASE_URL}/sign-in")
     answer.delete_cookie("_token", path=f"/t/{slug}/")
     return answer
+
+
+def _end_session(request: HttpRequest) -> None:
+    """Of a person's token that was sent; whoever sends none, or one that opens nothing, is signed out already."""
+    now = utc_now()
+    try:
+        caller = identify(request, now=now)
+    except (NotAuthenticated, AccessTokenExpired, AccessTokenInvalid):
+        return
+    if caller.user_id is not None and caller.session_id is not None:
+        end_session(user_id=caller.user_id, session_id=caller.session_id, now=now)
 
 
 def is_own_address(target: str) -> bool:
@@ -95,6 +114,8 @@ def _sign_in(request: HttpRequest, slug: str, lifetime_seconds: int) -> HttpResp
             return Refusal(
                 401, "This account has a second factor: sign in to the portal, or use an API token"
             ).answer()
+        if access.lacks_factor:
+            return Refusal(401, "A second factor is required here: set one up in the portal").answer()
     except Refusal as refusal:
         return refusal.answer()
     except SignInRefused:

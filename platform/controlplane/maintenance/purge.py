@@ -36,7 +36,11 @@ OUTLIVES = frozenset({"audit_row", "audit_checkpoint"})
 """Tables whose rows stay: who did what is told after the tenant is gone, too."""
 
 Farewell = Callable[[UUID], None]
-"""What another station keeps outside the database of a tenant, and removes: handed in by the door."""
+"""What another station keeps outside the database of a tenant, and removes: handed in by the door. May raise FarewellPutOff."""
+
+
+class FarewellPutOff(Exception):
+    """A station cannot say farewell now: the tenant stays `purging`, and is tried again at the next run."""
 
 
 def purge_tenants(*, now: datetime, using: str = "scheduler", farewells: tuple[Farewell, ...] = ()) -> str:
@@ -67,8 +71,12 @@ def purge_tenant(
                 return False
     for folder in folders_of(tenant.id):
         shutil.rmtree(folder, ignore_errors=True)
-    for farewell in farewells:
-        farewell(tenant.id)
+    try:
+        for farewell in farewells:
+            farewell(tenant.id)
+    except FarewellPutOff as error:
+        log.warning("tenant.purge.put_off", tenant=str(tenant.id), reason=str(error))
+        return False
     with transaction.atomic(using="auth"):
         Tenant.objects.using("auth").filter(id=tenant.id, state="purging")._raw_delete("auth")  # type: ignore[attr-defined]
     log.info("tenant.purged", tenant=str(tenant.id))

@@ -36,11 +36,20 @@ class KeyUnavailable(LookupError):
     """The key that seals or opens cannot be had; the value itself may be fine."""
 
 
+class KeyKept(Exception):
+    """What wraps a tenant's data keys may not be deleted by us. It opens nothing any more: what it wrapped is gone."""
+
+
 class SecretStore(Protocol):
-    """Both run inside the scope of `place.tenant_id`; `using` names the connection that holds it."""
+    """`seal` and `open` run inside the scope of `place.tenant_id`; `using` names the connection that holds it."""
 
     def seal(self, *, plain: bytes, place: Place) -> bytes:
         """An envelope that opens at `place`; another one with each call. Raises KeyUnavailable."""
 
     def open(self, *, sealed: bytes, place: Place, using: str = "default") -> bytes:
         """What was sealed. Raises SealBroken and KeyUnavailable."""
+
+    def forget(self, *, tenant_id: UUID) -> None:
+        """The tenant is gone, its rows with it: what the store keeps of it elsewhere goes, too. Again: no change. In
+        no scope, for it may ask another service. Raises KeyUnavailable when it could not be asked, KeyKept when it
+        must not delete."""

@@ -66,6 +66,12 @@ class EmbeddedStore:
         except InvalidTag:
             raise SealBroken(f"{place.table} {place.row_id}: was not sealed for this row") from None
 
+    def forget(self, *, tenant_id: UUID) -> None:
+        """See the contract. The wrapped data keys are rows, and gone already."""
+        for known in [each for each in list(self._known) if each[0] == tenant_id]:
+            self._known.pop(known, None)
+        self.keys.forget(tenant_id=tenant_id)
+
     def rotate(self, *, tenant_id: UUID) -> UUID:
         """Give the tenant a new data key. Older values stay readable; `rotate.py` seals them anew."""
         key_id = uuid7()

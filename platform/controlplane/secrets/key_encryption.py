@@ -45,6 +45,9 @@ class KeyEncryption(Protocol):
     def unwrap(self, *, tenant_id: UUID, key_id: UUID, held: Wrapped) -> bytes:
         """Raises KeyUnavailable and SealBroken."""
 
+    def forget(self, *, tenant_id: UUID) -> None:
+        """Delete what is kept for this tenant alone. Raises KeyUnavailable and KeyKept."""
+
 
 def bound_to(tenant_id: UUID, key_id: UUID) -> bytes:
     """What a wrapped data key is authenticated with."""
@@ -103,3 +106,6 @@ class LocalKeys:
             return known.cipher.decrypt(nonce, body, bound_to(tenant_id, key_id))
         except (InvalidTag, ValueError):
             raise SealBroken(f"data key {key_id} was changed, or belongs to another tenant") from None
+
+    def forget(self, *, tenant_id: UUID) -> None:
+        """See the contract. Tenants have no key of their own here; what it wrapped is gone with its rows."""

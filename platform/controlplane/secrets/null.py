@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from typing import Any
+from uuid import UUID
 
 from controlplane.secrets.connection_shape import connection_from
 from controlplane.secrets.contract import Place, SealBroken
@@ -31,6 +32,9 @@ class NullStore:
         if sealed[:1] != VERSION or check != _check(salt, place, plain):
             raise SealBroken(f"{place.table} {place.row_id}: was not sealed for this row")
         return plain
+
+    def forget(self, *, tenant_id: UUID) -> None:
+        """See the contract. There is no key."""
 
 
 def _check(salt: bytes, place: Place, plain: bytes) -> bytes:

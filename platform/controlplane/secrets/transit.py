@@ -15,9 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from controlplane.secrets.bounded import BoundedAsking
-from controlplane.secrets.contract import KeyUnavailable, SealBroken
+from controlplane.secrets.contract import KeyKept, KeyUnavailable, SealBroken
 from controlplane.secrets.key_encryption import KeyEncryption, Wrapped, bound_to
-from controlplane.secrets.source import SourceFailed
+from controlplane.secrets.source import SourceDenied, SourceFailed
 from controlplane.secrets.vault import VaultRefused, VaultSession
 
 STORE = "AERODROME_VAULT"
@@ -54,6 +54,17 @@ class TransitKeys:
             return self._former.unwrap(tenant_id=tenant_id, key_id=key_id, held=held)
         body = self._post("decrypt", tenant_id, key_id, ciphertext=held.wrapped.decode("ascii", "replace"))
         return base64.b64decode(body["plaintext"])
+
+    def forget(self, *, tenant_id: UUID) -> None:
+        """See the contract. The policy needs `update` on `transit/keys/<prefix>*/config` and `delete` on
+        `transit/keys/<prefix>*`; without them the key stays."""
+        name = f"{self._prefix}{tenant_id}"
+        try:
+            self._session.delete_key(name, mount=self._mount)
+        except SourceDenied as error:
+            raise KeyKept(f"the transit key {name}: {error}") from error
+        except SourceFailed as error:
+            raise KeyUnavailable(f"the transit key {name} cannot be deleted: {error}") from error
 
     @property
     def _kek_id(self) -> str:

@@ -131,6 +131,25 @@ class VaultSession:
             raise SourceFaulty(f"{self._address} answered without data at {path}")
         return found
 
+    def delete_key(self, name: str, *, mount: str) -> None:
+        """Delete a transit key for good: what it wrapped opens never again. No such key: no change. Raises
+        SourceFailed."""
+
+        def delete(client: hvac.Client) -> None:
+            keys = client.secrets.transit
+            try:
+                keys.update_key_configuration(name, deletion_allowed=True, mount_point=mount)
+                keys.delete_key(name, mount_point=mount)
+            except exceptions.InvalidRequest as error:
+                # Vault's words for a key that is not there; there is no other sign of it.
+                if "no existing key" not in ", ".join(error.errors or []):
+                    raise
+
+        try:
+            self.call(delete)
+        except exceptions.InvalidPath:
+            raise SourceFaulty(f"{self._address} has no transit engine at the mount {mount!r}") from None
+
     def abort(self) -> None:
         """Requests under way fail."""
         self._http.cut()

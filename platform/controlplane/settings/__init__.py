@@ -39,6 +39,14 @@ RUNTIME_AIRFLOWS = tuple(env.text("AERODROME_RUNTIME_AIRFLOWS", "").replace(",",
 RUNTIME_PYTHON = env.text("AERODROME_RUNTIME_PYTHON", "3.11")
 AUDIT_CHECKPOINTS = env.text("AERODROME_AUDIT_CHECKPOINTS", str(DATA_DIR / "audit-checkpoints"))
 """A folder for signed checkpoints of the audit chains: on another volume than the database's."""
+AUDIT_BUCKET = {
+    "url": env.text("AERODROME_AUDIT_BUCKET", ""),
+    "region": env.text("AERODROME_AUDIT_BUCKET_REGION", "us-east-1"),
+    "endpoint": env.text("AERODROME_AUDIT_BUCKET_ENDPOINT", "") or None,
+    "credentials": env.text("AERODROME_AUDIT_BUCKET_CREDENTIALS", "") or None,
+    "lock_days": env.integer("AERODROME_AUDIT_BUCKET_LOCK_DAYS", 0, least=0),
+}
+"""Instead of the folder, where `url` is set."""
 AUDIT_CHECKPOINT_SECONDS = env.integer("AERODROME_AUDIT_CHECKPOINT_SECONDS", 300, least=1)
 """A chain that moved is signed this often."""
 
@@ -69,6 +77,8 @@ AWS_ENDPOINT = env.text("AERODROME_AWS_ENDPOINT", "")
 """Instead of the regions' own endpoints of Secrets Manager and Parameter Store: a gateway, or a test's server."""
 SIGNING_KEY = env.text("AERODROME_SIGNING_KEY")
 """Ed25519 private key, PEM: signs per-try tokens and API tokens."""
+SIGNING_KEYS_PREVIOUS = env.text("AERODROME_SIGNING_KEYS_PREVIOUS", "")
+"""Former ones, oldest first, as public keys in PEM: audit checkpoints that they signed still verify. Tokens do not."""
 
 NOTIFY_NETWORKS = env.networks("AERODROME_NOTIFY_NETWORKS")
 """Networks besides the Internet's own in which receivers of tenants' notifications may be."""
@@ -80,6 +90,8 @@ SMTP_OPTIONS = env.smtp("AERODROME_SMTP_URL")
 MAIL_FROM = env.text("AERODROME_MAIL_FROM", "aerodrome@localhost")
 SSO_NETWORKS = env.networks("AERODROME_SSO_NETWORKS")
 """Networks, beside the Internet's own, in which organisations' identity providers may be."""
+SIGN_UP = env.choice("AERODROME_SIGN_UP", "open", ("open", "invited"))
+"""Who may make an account: everybody, or whom a member invites."""
 DELETION_GRACE_DAYS = env.integer("AERODROME_DELETION_GRACE_DAYS", 14, least=0)
 """How long the deletion of a tenant can be undone."""
 

@@ -19,6 +19,7 @@ from tenants.sso.arrive import Arrival, arrive
 from tenants.sso.providers import add_provider
 from tenants.sso.scim_filter import FilterInvalid, read_filter
 from tests.support.actors import Actor, Answer, Door
+from tests.support.audit_rows import audit_rows, platform_rows
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -277,3 +278,49 @@ def test_who_gives_the_token(
     assert token_of(stranger.tenant, provider).status == 404
     assert stranger.portal().post(other).status == 404
     assert IdentityProvider.objects.using("auth").get(id=provider.id).scim_digest == ""
+
+
+def test_attributes_are_chosen(scim: Door) -> None:
+    """As clients of large directories ask: groups without their members."""
+    ada = scim.post("/Users", person("ada"))
+    scim.post("/Groups", {"displayName": "data", "members": [{"value": ada["id"]}]})
+    [group] = scim.get("/Groups", {"excludedAttributes": "members"})["Resources"]
+    assert group["displayName"] == "data" and "members" not in group
+    assert "members" in scim.get("/Groups")["Resources"][0]
+    one = scim.get(f"/Users/{ada['id']}", {"attributes": f"{USER}:emails.value,userName"})
+    assert set(one.body) == {"schemas", "id", "userName", "emails"}
+
+
+def test_what_there_is_can_be_asked(scim: Door, stranger: Actor) -> None:
+    types = scim.get("/ResourceTypes")["Resources"]
+    schemas = scim.get("/Schemas")["Resources"]
+    assert [row["schema"] for row in types] == [row["id"] for row in schemas]
+    told = {row["name"]: {each["name"] for each in row["attributes"]} for row in schemas}
+    made = scim.post("/Users", person("ada"))
+    assert set(made.body) - {"schemas", "id", "externalId", "meta"} == told["User"]
+    for place in ("/ResourceTypes", "/Schemas"):
+        assert Door(prefix="/api/portal/v1/scim/v2", token=stranger.portal().token).get(place).status == 401
+
+
+def test_changes_of_groups_and_people_are_in_the_audit(tenant: Tenant, scim: Door) -> None:
+    ada = scim.post("/Users", person("ada"))
+    group = scim.post("/Groups", {"displayName": "data", "members": [{"value": ada["id"]}]})
+    scim.patch(f"/Users/{ada['id']}", patch({"op": "replace", "path": "active", "value": False}))
+    scim.delete(f"/Groups/{group['id']}")
+    scim.delete(f"/Users/{ada['id']}")
+    rows = [row for row in platform_rows() if row["action"].startswith(("person.", "group."))]
+    assert [row["action"] for row in rows] == [
+        "person.provisioned",
+        "group.provisioned",
+        "person.changed",
+        "group.unprovisioned",
+        "person.unprovisioned",
+    ]
+    assert {row["organisation_id"] for row in rows} == {tenant.organisation_id}
+    assert rows[1]["after"] == {"name": "data", "members": [ada["id"]]}
+    assert (rows[2]["before"], rows[2]["after"]) == ({"is_active": True}, {"is_active": False})
+    assert rows[4]["before"]["email"] == "ada@corp.example" and rows[4]["after"] is None
+    assert [row["action"] for row in audit_rows(tenant) if row["target"].startswith("member:")] == [
+        "member.joined",
+        "member.role.changed",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import override_settings
 
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.pool import Pool
@@ -141,3 +142,19 @@ def test_the_openapi_document_names_every_path(portal: Door) -> None:
     paths = answer.body["paths"] if isinstance(answer.body, dict) else {}
     assert "/api/portal/v1/sign-up" in paths
     assert "/api/portal/v1/tenants/{slug}/tokens" in paths
+
+
+@override_settings(SIGN_UP="invited")
+def test_where_accounts_are_made_by_invitation_nobody_signs_up_alone(portal: Door, member: Actor) -> None:
+    refused = portal.post("/sign-up", BODY | {"tenant": "other"})
+    assert (refused.status, refused["code"]) == (403, "sign-up-closed")
+    assert not User.objects.using("auth").filter(username="mia").exists()
+    invited = member.portal().post(
+        "/tenants/alpha/invitations", {"email": "mia@example.com", "role": "Viewer"}
+    )
+    token = invited["link"].partition("#token=")[2]
+    body = {"token": token, "username": "mia", "password": "a long password"}
+    assert portal.post("/invitation/sign-up", body | {"token": "forged"}).status == 422
+    made = portal.post("/invitation/sign-up", body)
+    assert (made.status, made["role"]) == (201, "Viewer")
+    assert portal.post("/sign-in", {"username": "mia", "password": "a long password"}).status == 200

@@ -8,12 +8,14 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from django.test import override_settings
 
 from controlplane.ledger.models.data_key import DataKey
 from controlplane.secrets import embedded
 from controlplane.secrets.bounded import BoundedAsking
-from controlplane.secrets.contract import KeyUnavailable, Place, SealBroken
+from controlplane.secrets.contract import KeyKept, KeyUnavailable, Place, SealBroken
 from controlplane.secrets.embedded import EmbeddedStore
+from controlplane.secrets.farewell import forget_tenant
 from controlplane.secrets.key_encryption import LocalKeys
 from controlplane.secrets.transit import TransitKeys
 from controlplane.secrets.vault import Login, VaultSession
@@ -25,6 +27,9 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 POLICY = """
 path "transit/encrypt/aerodrome-*" { capabilities = ["create", "update"] }
 path "transit/decrypt/aerodrome-*" { capabilities = ["update"] }
+"""
+DELETING = """
+path "transit/keys/aerodrome-*" { capabilities = ["update", "delete"] }
 """
 
 
@@ -104,3 +109,33 @@ def test_from_the_local_key_to_transit(session: VaultSession, place: Place) -> N
     key = store.rotate(tenant_id=place.tenant_id)
     assert store.seal(plain=b"new", place=place)[1:17] == key.bytes
     assert DataKey.objects.get(id=key).kek_id.startswith("transit:")
+
+
+def test_the_key_of_a_tenant_that_is_gone_is_deleted(session: VaultSession, place: Place, bao: Bao) -> None:
+    """Its own alone; again, and of a tenant that never had one, changes nothing."""
+    store, other = store_at(session), uuid4()
+    sealed = store.seal(plain=b"v", place=place)
+    store.keys.wrap(tenant_id=other, key_id=uuid4(), key=b"k" * 32)
+    bao.root.sys.create_or_update_policy("platform", POLICY + DELETING)
+    for tenant_id in (place.tenant_id, place.tenant_id, uuid4()):
+        store.forget(tenant_id=tenant_id)
+    kept = bao.root.secrets.transit.list_keys()["data"]["keys"]
+    assert f"aerodrome-{place.tenant_id}" not in kept and f"aerodrome-{other}" in kept
+    with pytest.raises((SealBroken, KeyUnavailable)):
+        store.open(sealed=sealed, place=place)
+
+
+def test_a_vault_that_does_not_let_us_delete_keeps_the_key_and_one_that_is_away_puts_it_off(
+    session: VaultSession, place: Place, bao: Bao
+) -> None:
+    store = store_at(session)
+    store.seal(plain=b"v", place=place)
+    with pytest.raises(KeyKept, match="permission denied"):
+        store.forget(tenant_id=place.tenant_id)
+    with override_settings(SECRET_STORE_OBJECT=store):
+        forget_tenant(place.tenant_id)  # told of in the log; the tenant's end goes on
+        assert f"aerodrome-{place.tenant_id}" in bao.root.secrets.transit.list_keys()["data"]["keys"]
+        bao.seal()
+        with pytest.raises(KeyUnavailable, match="sealed"):
+            forget_tenant(place.tenant_id)
+    bao.unseal()
