@@ -9,12 +9,12 @@ from pathlib import Path
 from tests.support.built_runtime import build_test_runtime
 
 
-def furnish_base(*, runtimes: Path, links: bool = True) -> Path:
+def furnish_base(*, runtimes: Path, links: bool = True, base: Path | None = None) -> Path:
     """Put the locked base into an agent's `runtimes` folder, under the name its builder looks for.
 
     With `links` hard ones where that is possible: the builder replaces files and never writes into one.
     """
-    base = _base()
+    base = base or _base()
     place = runtimes / base.name
     runtimes.mkdir(parents=True, exist_ok=True)
     if links:

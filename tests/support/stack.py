@@ -27,11 +27,16 @@ from launcher.demo.http import DemoRefused, Door
 from launcher.status_file import read_status
 from launcher.stop import stop_stack
 from tests.support.armed_supervisor import arming_file
+from tests.support.authority import new_authority
 from tests.support.base_runtime import furnish_base
 from tests.support.stack_tenant import StackTenant
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAUSE_SECONDS = 0.05
+AUTHORITY = new_authority()
+"""Whose Git hosts the session's stack believes, on this machine too."""
+MORE_AIRFLOWS = "3.3.1"
+"""Offered by the session's stack beside the first one; nothing is built unless it is asked for."""
 Found = TypeVar("Found")
 
 
@@ -202,7 +207,11 @@ def _ready(supervisor: subprocess.Popen[str], log: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def _shared_stack() -> Iterator[Stack]:
-    with started_stack() as running:
+    with started_stack(
+        AERODROME_GIT_NETWORKS="127.0.0.0/8",
+        AERODROME_GIT_CA=AUTHORITY.pem,
+        AERODROME_RUNTIME_AIRFLOWS=MORE_AIRFLOWS,
+    ) as running:
         yield running
 
 
