@@ -15,6 +15,7 @@ from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.git_remote import GitRemote
 from controlplane.maintenance.errands import Handlers
 from controlplane.maintenance.prune import prune_tenant
+from controlplane.maintenance.storage import measure_tenant
 from controlplane.secrets.contract import KeyUnavailable, SealBroken
 from controlplane.secrets.remote_credentials import open_credential
 from tenants.scope import tenant_scope
@@ -49,5 +50,6 @@ ERRANDS: Handlers = {
     "status": partial(commit_statuses.tell_due, opener=open_remote),
     "expire": previews.expire_due,
     "prune": prune_tenant,
+    "measure": measure_tenant,
 }
 """What `maintenance.errands` does with each kind."""

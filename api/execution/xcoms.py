@@ -12,6 +12,7 @@ from controlplane.execution import xcoms
 from controlplane.execution.attempts import Stage
 from controlplane.execution.large_xcoms import AnswerTooLarge, XComTooLarge
 from controlplane.execution.storable import NotStorable
+from controlplane.execution.xcom_room import XComsFull
 from controlplane.execution.xcoms import MappedLengthTooLarge, XComName, XComRunUnknown, XComUnknown
 
 # Airflow pushes an operator's extra links after the task reported its state.
@@ -70,6 +71,8 @@ def put(call: Call, **place: str) -> HttpResponse:
         raise Refusal(404, str(error)) from None
     except XComTooLarge as error:
         raise reasoned(413, "xcom_too_large", str(error)) from None
+    except XComsFull as error:
+        raise reasoned(413, "xcoms_full", str(error)) from None
     except NotStorable as error:
         raise reasoned(422, "Value rejected by database", str(error)) from None
     return answer({"message": "XCom successfully set"}, status=201)

@@ -21,6 +21,8 @@ class Limits(Struct, kw_only=True):
     cpu_seconds: int | None = None
     wall_seconds: float | None = None
     log_bytes: int | None = None
+    cpu_millis: int | None = None
+    """Thousandths of a processor that all of its processes may use at a time."""
 
 
 class BundleRef(Struct, kw_only=True):

@@ -60,6 +60,24 @@ LIMITS: Final[tuple[Limit, ...]] = (
         own=True,
     ),
     Limit(
+        "cpu_hours_per_month",
+        "hours",
+        "Processor time of attempts, as agents measure it, in a calendar month (UTC)",
+        "the start of runs; runs that began go on",
+        "`the tenant has used its N hours of processor time of this month`, beside the run that waits",
+        own=True,
+    ),
+    Limit(
+        "task_cpu_millis",
+        "thousandths of a processor",
+        "Processors that one task may use at a time, with all its processes",
+        "the task's control group, where the agent's machine gives it one for processors",
+        "nothing: the task runs as if the machine were so much slower",
+        least=10,
+        most=1_024_000,
+        own=True,
+    ),
+    Limit(
         "task_memory_mib",
         "MiB",
         "Memory of one task",
@@ -76,6 +94,24 @@ LIMITS: Final[tuple[Limit, ...]] = (
         "`tenant_full`, as for concurrent_tasks",
         least=64,
         own=True,
+    ),
+    Limit(
+        "triggers",
+        "triggers",
+        "Triggers of deferred tasks and asset watchers that run at once; what waits for an instant is none",
+        "the claim of triggers by agents",
+        "`the tenant runs as many triggers as it may (N)`, beside the deferred task that waits for its turn",
+        least=1,
+        most=2**31 - 1,
+        own=True,
+    ),
+    Limit(
+        "xcom_bytes",
+        "bytes",
+        "XComs of all kept runs, counted once a minute while tasks end",
+        "the write of an XCom, by a task, its trigger or a person",
+        "`the XComs of this tenant have N MiB, and it may keep M MiB`: in the log of the try, which fails; as a 4xx problem",
+        least=1024,
     ),
     Limit(
         "dags",
@@ -109,6 +145,15 @@ LIMITS: Final[tuple[Limit, ...]] = (
         "429 with `Retry-After`; from 60 requests a minute on, every answer has the `RateLimit` headers",
         least=60,
         most=2**31 - 1,
+    ),
+    Limit(
+        "parses_per_hour",
+        "times",
+        "How often an hour the files in force are parsed again by themselves (`parse_interval_seconds`)",
+        "the tenant's settings, and the order to parse again",
+        "`parse_interval_seconds is a whole number of seconds from N`; one that was set before is lengthened",
+        least=1,
+        most=3600,
     ),
     Limit(
         "retries_per_hour",
@@ -146,15 +191,6 @@ class LimitInvalid(ValueError):
     """A limit or price that nobody publishes, or whose value cannot be one. `field` names it."""
 
     def __init__(self, field: str, message: str) -> None:
-    Limit(
-        "parses_per_hour",
-        "times",
-        "How often an hour the files in force are parsed again by themselves (`parse_interval_seconds`)",
-        "the tenant's settings, and the order to parse again",
-        "`parse_interval_seconds is a whole number of seconds from N`; one that was set before is lengthened",
-        least=1,
-        most=3600,
-    ),
         super().__init__(message)
         self.field = field
 

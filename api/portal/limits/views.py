@@ -19,8 +19,10 @@ from controlplane.foundation.db import notify
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.pool import Pool
 from controlplane.ledger.models.pool_start import PoolStart
+from controlplane.ledger.models.storage_held import StorageHeld
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.usage_month import UsageMonth
+from controlplane.ledger.models.workload import Workload
 from controlplane.ledger.transitions import add_items
 from controlplane.runs.quota import look_again
 from domain.states import ACTIVE_TASK
@@ -118,10 +120,15 @@ def _pace(pool: Pool) -> dict[str, Any]:
 
 def _used() -> dict[str, float]:
     month = UsageMonth.objects.filter(month=utc_now().date().replace(day=1))
+    spent = month.aggregate(task=Sum("task_us"), cpu=Sum("cpu_us"))
+    xcoms = StorageHeld.objects.filter(kind="xcom").first()
     return {
         "concurrent_tasks": TaskInstance.objects.filter(state__in=ACTIVE_TASK).count(),
         "dags": Dag.objects.filter(is_stale=False).count(),
-        "task_hours_per_month": (month.aggregate(sum=Sum("task_us"))["sum"] or 0) / 3.6e9,
+        "task_hours_per_month": (spent["task"] or 0) / 3.6e9,
+        "cpu_hours_per_month": (spent["cpu"] or 0) / 3.6e9,
+        "triggers": Workload.objects.filter(kind="trigger").exclude(agent_id=None).count(),
+        **({"xcom_bytes": xcoms.bytes} if xcoms else {}),
     }
 
 

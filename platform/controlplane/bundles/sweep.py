@@ -6,7 +6,6 @@ it young again, under the lock that deleting takes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -53,6 +52,6 @@ def _delete(path: Path, before: float) -> bool:
 
 def _at(path: Path) -> float:
     try:
-        return os.stat(path, follow_symlinks=False).st_mtime
+        return path.lstat().st_mtime
     except FileNotFoundError:
         return float("inf")

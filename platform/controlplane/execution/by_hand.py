@@ -12,6 +12,7 @@ from uuid import UUID
 
 from controlplane.execution import large_xcoms, task_states
 from controlplane.execution.storable import json_text
+from controlplane.execution.xcom_room import take_room
 from controlplane.ledger.models.dag_run import DagRun
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.task_state import TaskState
@@ -30,8 +31,8 @@ class XComMissing(LookupError):
 
 
 def add_xcom(*, run: DagRun, task_id: str, map_index: int, key: str, value: Any, now: datetime) -> XCom:
-    """A new one. Raises XComExists, NotStorable, XComTooLarge (a NotStorable)."""
-    stored, kept_as = _placed(run.tenant_id, key, value)
+    """A new one. Raises XComExists, NotStorable, XComTooLarge and XComsFull (both a NotStorable)."""
+    stored, kept_as, size = _placed(run.tenant_id, key, value)
     row = XCom(
         id=uuid7(),
         tenant_id=run.tenant_id,
@@ -43,6 +44,7 @@ def add_xcom(*, run: DagRun, task_id: str, map_index: int, key: str, value: Any,
         key=key,
         value=stored,
         kept_as=kept_as,
+        bytes=size,
         timestamp=now,
     )
     XCom.objects.bulk_create([row], ignore_conflicts=True)
@@ -53,9 +55,9 @@ def add_xcom(*, run: DagRun, task_id: str, map_index: int, key: str, value: Any,
 
 def change_xcom(*, row: XCom, value: Any, now: datetime) -> None:
     """Another value. How many instances a mapped task has does not change by it. Raises what `add_xcom` raises."""
-    row.value, row.kept_as = _placed(row.tenant_id, row.key, value)
+    row.value, row.kept_as, row.bytes = _placed(row.tenant_id, row.key, value)
     row.timestamp = now
-    row.save(update_fields=["value", "kept_as", "timestamp"])
+    row.save(update_fields=["value", "kept_as", "bytes", "timestamp"])
 
 
 def delete_xcom(*, dag_id: str, run_id: str, task_id: str, map_index: int, key: str) -> None:
@@ -93,6 +95,9 @@ def forget(*, instance: TaskInstance, key: str | None, every_index: bool = False
     (rows if key is None else rows.filter(key=key)).delete()
 
 
-def _placed(tenant_id: UUID, key: str, value: Any) -> tuple[Any, str | None]:
-    text, kept_as = large_xcoms.place(key=key, text=json_text(value), tenant_id=tenant_id)
-    return (value if text is not None else None), kept_as
+def _placed(tenant_id: UUID, key: str, value: Any) -> tuple[Any, str | None, int]:
+    whole = json_text(value)
+    size = large_xcoms.check_size(key=key, text=whole)
+    take_room(size=size)
+    text, kept_as = large_xcoms.place(key=key, text=whole, tenant_id=tenant_id)
+    return (value if text is not None else None), kept_as, size

@@ -76,8 +76,9 @@ def placed(writes: Sequence[XComWrite], *, using: str = "default") -> list[XComW
     for write in writes:
         if write.value is not None and len(write.value) * 4 > settings.XCOM_INLINE_BYTES:
             tenant = UUID(str(current_tenant(using=using)))
+            size = write.size or len(write.value)
             value, kept_as = place(key=write.key, text=write.value, tenant_id=tenant)
-            write = replace(write, value=value, kept_as=kept_as)
+            write = replace(write, value=value, kept_as=kept_as, size=size)
         done.append(write)
     return done
 

@@ -26,5 +26,8 @@ class LogStore(Protocol):
         """Delete every log whose key begins with `folder/`, which names a tenant, a DAG and a run; how many. Again
         does nothing."""
 
+    def sizes(self, *, folder: str) -> dict[str, int]:
+        """Bytes of all logs below each folder in `folder/`, which names a tenant, by the folder's name."""
+
     def size(self, *, key: str) -> int:
         """Bytes stored; 0 for a log that does not exist."""

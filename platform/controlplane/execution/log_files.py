@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -15,6 +16,7 @@ _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PIECE = r"(?!\.)[A-Za-z0-9_.~%-]{1,200}"
 _KEY = re.compile(rf"{_UUID}/{_PIECE}/{_PIECE}/{_PIECE}/-?[0-9]{{1,10}}/[0-9]{{1,10}}\.log", re.ASCII)
 
+_TENANT = re.compile(_UUID, re.ASCII)
 _FOLDER = re.compile(rf"{_UUID}/{_PIECE}/{_PIECE}", re.ASCII)
 
 
@@ -94,6 +96,20 @@ class LogFiles:
             return 0
         finally:
             os.close(at)
+
+    def sizes(self, *, folder: str) -> dict[str, int]:
+        """See the contract. Reads names and sizes alone; what goes away meanwhile is nothing."""
+        if not _TENANT.fullmatch(folder):
+            raise LogKeyInvalid(f"not the folder of a tenant: {folder[:300]!r}")
+        found: dict[str, int] = {}
+        root = self._root / folder
+        for at, _, names in os.walk(root):
+            pieces = Path(at).relative_to(root).parts
+            for name in names if pieces else ():
+                with contextlib.suppress(FileNotFoundError):
+                    size = Path(at, name).lstat().st_size
+                    found[pieces[0]] = found.get(pieces[0], 0) + size
+        return found
 
     def _open_to_write(self, key: str) -> int:
         flags = os.O_RDWR | os.O_CREAT

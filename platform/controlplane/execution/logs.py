@@ -7,6 +7,7 @@ whoever takes a key from outside checks that it is the attempt's own (`log_key`)
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,16 @@ def forget_run(*, tenant_id: UUID | str, dag_id: str, run_id: str) -> int:
     """Delete the logs of a run, its tasks' and its callbacks'; how many there were."""
     folder = "/".join([str(UUID(str(tenant_id))), _piece(dag_id), _piece(run_id)])
     return _store(settings.STORE_DIR / "logs").forget(folder=folder)
+
+
+def sizes(*, tenant_id: UUID | str, dag_ids: Collection[str]) -> dict[str, int]:
+    """Bytes of the logs of each of these DAGs that has any; of DAGs that are gone together under no name."""
+    names = {_piece(dag_id): dag_id for dag_id in dag_ids}
+    found: dict[str, int] = {}
+    for piece, size in _store(settings.STORE_DIR / "logs").sizes(folder=str(UUID(str(tenant_id)))).items():
+        dag_id = names.get(piece, "")
+        found[dag_id] = found.get(dag_id, 0) + size
+    return found
 
 
 def log_place(*, resumed: bool, **names: Any) -> tuple[str, int]:

@@ -123,8 +123,8 @@ def _read(said: Said, op: Operation, ends: bool) -> None:
         if len(key) > KEY:
             raise OutcomeInvalid(f"the key {key[:50]!r}… is longer than {KEY} characters")
         text = json_text(xcom.value)
-        large_xcoms.check_size(key=key, text=text)
-        said.xcoms.append(XComWrite(*me, key, text, xcom.mapped_length, ends))
+        size = large_xcoms.check_size(key=key, text=text)
+        said.xcoms.append(XComWrite(*me, key, text, xcom.mapped_length, ends, size=size))
     elif op.kind == "rendered_fields":
         # Only for people to look at: what cannot be stored is replaced, not refused.
         said.rendered.append((*me, json_text(_body(op, _Rendered).rendered_fields, nul=REPLACEMENT)))

@@ -20,6 +20,7 @@ from controlplane.execution import emitting, large_xcoms
 from controlplane.execution.deferring import park
 from controlplane.execution.operations import Said, read_report
 from controlplane.execution.outcome import OutcomeInvalid, RetryFacts
+from controlplane.execution.xcom_room import XComsFull, take_room
 from controlplane.foundation.crashpoints import crashpoint
 from controlplane.foundation.db import execute, notify, uuid_or_none
 from controlplane.ledger import transitions
@@ -72,7 +73,10 @@ def apply(*, reports: Sequence[Report], now: datetime, using: str = "default") -
                 other_kinds=OTHER_WORK,
                 now=now,
             )
-        except OutcomeInvalid as error:
+            if xcoms := said[id(report)].xcoms:
+                take_room(size=sum(write.size for write in xcoms), using=using)
+        except (OutcomeInvalid, XComsFull) as error:
+            said.pop(id(report), None)
             verdicts[id(report)] = _refused(report, "invalid", str(error))
     moved, let = _write(list(said.values()), now, using)
     for report in reports:

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from controlplane.execution import large_xcoms
 from controlplane.execution.storable import check_json
+from controlplane.execution.xcom_room import take_room
 from controlplane.foundation.db import execute
 from domain.ids import uuid7
 from tenants.scope import current_tenant
@@ -52,10 +53,12 @@ def put_xcom(
     now: datetime,
 ) -> None:
     """Set or replace it. `by` and `epoch` name the attempt that speaks: if it was superseded in the meantime
-    nothing is written. Raises MappedLengthTooLarge, XComRunUnknown, XComTooLarge, NotStorable."""
+    nothing is written. Raises MappedLengthTooLarge, XComRunUnknown, XComTooLarge, XComsFull, NotStorable."""
     if mapped_length is not None and mapped_length > settings.MAX_MAP_LENGTH:
         raise MappedLengthTooLarge("pushed value is too large to map as a downstream's dependency")
     check_json(value)
+    size = large_xcoms.check_size(key=name.key, text=value)
+    take_room(size=size)
     stored, kept_as = large_xcoms.place(key=name.key, text=value, tenant_id=UUID(str(current_tenant())))
     rows = execute(
         "execution/sql/put_xcom.sql",
@@ -69,6 +72,7 @@ def put_xcom(
         key=name.key,
         value=stored,
         kept_as=kept_as,
+        bytes=size,
         mapped_length=mapped_length,
         now=now,
     )

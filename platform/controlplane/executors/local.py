@@ -89,7 +89,7 @@ def _workload(
         task_instance, epoch, dag_id, run_id, task_id, map_index, try_number, _, version, queue, *_rest
     ) = row  # fmt: skip
     digest, commit, runtime, content_hash, path, fresh = row[27:33]
-    memory_mib, log_bytes = row[33:35]
+    memory_mib, log_bytes, cpu_millis = row[33:36]
     log_key, log_offset = log_place(
         resumed=bool(row[10] or row[12]),
         tenant_id=tenant_id,
@@ -108,7 +108,9 @@ def _workload(
         queue=queue,
         runtime_digest=runtime,
         bundle=BundleRef(digest=digest, version=commit or digest),
-        limits=Limits(memory_bytes=memory_mib and memory_mib * 2**20, log_bytes=log_bytes),
+        limits=Limits(
+            memory_bytes=memory_mib and memory_mib * 2**20, log_bytes=log_bytes, cpu_millis=cpu_millis
+        ),
         task=TaskWork(
             ti={
                 "id": str(task_instance),

@@ -80,6 +80,8 @@ class XComWrite:
     """Told together with how the attempt ends: written only while it runs."""
     kept_as: str | None = None
     """The object that holds the value instead."""
+    size: int = 0
+    """Bytes of `value`, wherever it is kept; 0 where nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,7 @@ def put_xcoms(*, writes: Sequence[XComWrite], now: datetime, using: str = "defau
         kept=[w.kept_as for w in writes],
         lengths=[w.mapped_length for w in writes],
         ends=[w.ends for w in writes],
+        sizes=[w.size or len(w.value or "") for w in writes],
         now=now,
     )
 

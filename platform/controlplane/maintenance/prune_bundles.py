@@ -26,16 +26,14 @@ Step = Callable[[UUID, datetime, "Counter[str]"], bool]
 
 def prune_bundles(*, tenant_id: UUID, before: datetime, batches: int, done: Counter[str]) -> bool:
     """At most so many batches of each kind; whether there may be more."""
-    steps = (_versions, _bundles, _leftovers)
     # All of them, in this order: each leaves work for the next.
-    return any([_repeat(step, tenant_id, before, batches, done) for step in steps])
+    full = [_repeat(step, tenant_id, before, batches, done) for step in (_versions, _bundles, _leftovers)]
+    return any(full)
 
 
 def _repeat(step: Step, tenant_id: UUID, before: datetime, batches: int, done: Counter[str]) -> bool:
-    for _ in range(batches):
-        if not step(tenant_id, before, done):
-            return False
-    return True
+    """Until a batch is not full, or there were enough of them; whether the last one was full."""
+    return all(step(tenant_id, before, done) for _ in range(batches))
 
 
 def _versions(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Usage: attempts are counted once into days and months, storage is looked at once a day, budgets are held against it.
+"""Usage: attempts are counted once into days and months, storage is counted where it is limited, budgets are held against it.
 
 Before: attempts ended (`attempt_usage` rows; ledger/sql/finish_tasks.sql adds a `usage` item at most a minute
 ahead). After: every row is in the sums, in the transaction that marked it. Called by the scheduler as the handler
@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from controlplane.foundation.db import execute
+from controlplane.foundation.db import execute, notify
 from controlplane.maintenance.budgets import burn_budgets
 
 BATCH = 5000
@@ -29,5 +29,7 @@ def count_usage(*, using: str) -> int:
 def usage_due(*, ref: UUID | None, now: datetime, using: str) -> None:
     """The handler of `usage` items."""
     count_usage(using=using)
-    execute("maintenance/sql/measure_storage.sql", using=using, now=now)
+    execute("maintenance/sql/count_held.sql", using=using, now=now, anyway=False)
+    if execute("maintenance/sql/ask_measure.sql", using=using, now=now):
+        notify("errand", using=using)
     burn_budgets(now=now, using=using)

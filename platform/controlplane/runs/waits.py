@@ -20,6 +20,7 @@ from controlplane.ledger.models.hitl_detail import HitlDetail
 from controlplane.ledger.models.task_instance import TaskInstance
 from controlplane.ledger.models.trigger import Trigger
 from controlplane.ledger.models.usage_month import UsageMonth
+from controlplane.ledger.models.workload import Workload
 from domain.readings import Reading, Role, span
 from domain.states import TERMINAL_TASK
 from domain.trigger_rules import RULE_CODES
@@ -99,7 +100,7 @@ def _queued_run(run: DagRun, dag: Dag | None, now: datetime) -> str:
         return f"{begin}: it may begin at {_at(run.run_after)}"
     if dag is None or dag.is_paused:
         return begin
-    if spent := _task_hours(now):
+    if spent := _hours(now):
         return f"{begin}: {spent}"
     running = DagRun.objects.filter(dag_id=run.dag_id, state="running")
     backfill = Backfill.objects.filter(id=run.backfill_id).first() if run.backfill_id else None
@@ -116,14 +117,20 @@ def _queued_run(run: DagRun, dag: Dag | None, now: datetime) -> str:
     return f"{begin}: the scheduler comes to it next"
 
 
-def _task_hours(now: datetime) -> str | None:
-    """What a tenant hears that has used its task-hours; None when it has not."""
-    limit = read_quota().value("task_hours_per_month")
+def _hours(now: datetime) -> str | None:
+    """What a tenant hears that has used its task-hours or its processor time; None when it has not."""
+    quota = read_quota()
     month = now.astimezone(UTC).date().replace(day=1)
-    used = UsageMonth.objects.filter(month=month).first()
-    if limit is None or used is None or used.task_us < limit * 3_600_000_000:
-        return None
-    return f"the tenant has used its {limit:g} task-hours of this month; it begins next month, or when the limit is raised"
+    row = UsageMonth.objects.filter(month=month).first()
+    for name, what, used in (
+        ("task_hours_per_month", "task-hours", row.task_us if row else 0),
+        ("cpu_hours_per_month", "hours of processor time", row.cpu_us if row else 0),
+    ):
+        limit = quota.value(name)
+        if row is not None and limit is not None and used >= limit * 3_600_000_000:
+            ends = "it begins next month, or when the limit is raised"
+            return f"the tenant has used its {limit:g} {what} of this month; {ends}"
+    return None
 
 
 def _upstream(row: TaskInstance) -> str | None:
@@ -187,7 +194,19 @@ def _deferred(row: TaskInstance, now: datetime) -> Wait:
     # As they are claimed: an agent that lives takes triggers of the default queue, whatever it serves.
     is_served = (agents if queue == "default" else agents.filter(queues__contains=[queue])).exists()
     nobody = "" if is_served else f" No agent that takes triggers of queue '{queue}' lives."
-    return Wait("Deferred", f"It waits for its trigger {trigger.classpath}{until}.{nobody}")
+    full = _triggers_full(row)
+    return Wait("Deferred", f"It waits for its trigger {trigger.classpath}{until}.{nobody}{full}")
+
+
+def _triggers_full(row: TaskInstance) -> str:
+    """What a tenant hears whose trigger has not begun because others run; empty otherwise."""
+    limit = read_quota().value("triggers")
+    held = Workload.objects.filter(kind="trigger")
+    if limit is None or not held.filter(ref=row.id, epoch=row.epoch, agent_id=None).exists():
+        return ""
+    if held.exclude(agent_id=None).count() < limit:
+        return ""
+    return f" It has not begun: the tenant runs as many triggers as it may ({limit:g}); it is next when one of them ends."
 
 
 def _asks(row: TaskInstance) -> Wait:

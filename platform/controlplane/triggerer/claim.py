@@ -27,7 +27,13 @@ def claim_triggers(
     log_place: Callable[..., tuple[str, int]],
     using: str,
 ) -> list[Workload]:
-    """Up to `batch` triggers of one tenant, now held by `agent`."""
+    """Up to `batch` triggers of one tenant, now held by `agent`, and no more than the tenant may run at once."""
+    if limit := execute("triggerer/sql/lock_limit.sql", using=using):
+        # In a statement of its own: the next one sees what others claimed before they let go of the lock.
+        running = execute("triggerer/sql/count_running.sql", using=using)[0][0]
+        batch = min(batch, max(int(limit[0][0]) - running, 0))
+        if batch == 0:
+            return []
     rows = execute(
         "triggerer/sql/claim_triggers.sql",
         using=using,

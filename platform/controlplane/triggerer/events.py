@@ -15,6 +15,7 @@ import msgspec
 
 from controlplane.execution import large_xcoms
 from controlplane.execution.storable import REPLACEMENT, json_text
+from controlplane.execution.xcom_room import XComsFull, take_room
 from controlplane.foundation.db import uuid_or_none
 from controlplane.ledger.deferral import FAILED, Failure, Fired, fire, release_triggers
 from controlplane.ledger.models.trigger import Trigger
@@ -54,10 +55,13 @@ def fired(*, id: UUID, epoch: int, body: dict[str, Any], now: datetime, using: s
     xcoms = body.get("xcoms") or {}
     if ends not in ENDS or not isinstance(xcoms, dict):
         raise EventInvalid(f"a trigger ends its task in {sorted(ENDS)}, not {ends!r}")
-    if fire(fired=[Fired(id=id, epoch=epoch, ends=str(ends))], now=now, using=using) and xcoms:
-        writes = [
-            XComWrite(id, epoch, str(key)[:512], json_text(value), None) for key, value in xcoms.items()
-        ]
+    writes = [XComWrite(id, epoch, str(key)[:512], json_text(value), None) for key, value in xcoms.items()]
+    try:
+        take_room(size=sum(len(write.value or "") for write in writes), using=using)
+    except XComsFull as error:
+        fire(fired=[Fired(id=id, epoch=epoch, failure=Failure(error=str(error)))], now=now, using=using)
+        return
+    if fire(fired=[Fired(id=id, epoch=epoch, ends=str(ends))], now=now, using=using) and writes:
         put_xcoms(writes=large_xcoms.placed(writes, using=using), now=now, using=using)
 
 

@@ -100,7 +100,7 @@ class Confinement:
         memory = limits.memory_bytes or MEMORY_BYTES
         processes = limits.processes or PROCESSES
         uid = self._uid()
-        cgroup = self._cgroup(home.name, memory, processes)
+        cgroup = self._cgroup(home.name, memory, processes, limits.cpu_millis)
         spec = self._spec(
             runtime=runtime, bundle=bundle, limits=limits, home=home, uid=uid, cgroup=cgroup, network=network
         )
@@ -154,7 +154,7 @@ class Confinement:
             folder.mkdir(mode=0o700)
             os.chown(folder, uid, uid)
         memory = limits.memory_bytes or MEMORY_BYTES
-        cgroup = self._cgroup(name, memory, limits.processes or PROCESSES)
+        cgroup = self._cgroup(name, memory, limits.processes or PROCESSES, limits.cpu_millis)
         environment = task_environment(home=f"{HOME_INSIDE}/{name}", private_tmp=False)
         environment["TMPDIR"] = f"{HOME_INSIDE}/{name}/tmp"
         return Confined(None, environment, home, memory, uid, cgroup)
@@ -184,8 +184,15 @@ class Confinement:
         home.mkdir(mode=0o700)
         return home
 
-    def _cgroup(self, name: str, memory: int, processes: int) -> Cgroup | None:
-        return Cgroup.create(name=f"aerodrome-{os.getpid()}-{name}", memory_bytes=memory, processes=processes)
+    def _cgroup(
+        self, name: str, memory: int, processes: int, cpu_millis: int | None = None
+    ) -> Cgroup | None:
+        return Cgroup.create(
+            name=f"aerodrome-{os.getpid()}-{name}",
+            memory_bytes=memory,
+            processes=processes,
+            cpu_millis=cpu_millis,
+        )
 
     def _spec(
         self,
@@ -251,7 +258,9 @@ class Confinement:
 
 def _sweep_groups() -> None:
     """Remove the control groups of agents that were killed: their processes died with them, the groups stay."""
-    own = Cgroup.create(name=f"aerodrome-{os.getpid()}-sweep", memory_bytes=MEMORY_BYTES, processes=PROCESSES)
+    own = Cgroup.create(
+        name=f"aerodrome-{os.getpid()}-sweep", memory_bytes=MEMORY_BYTES, processes=PROCESSES, cpu_millis=1000
+    )
     if own is None:
         return
     own.remove()

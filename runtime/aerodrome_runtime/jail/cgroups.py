@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 _WANTED = ("memory", "pids")
+_CPU_PERIOD_MICROS = 100_000
 
 
 class GroupStillInUse(RuntimeError):
@@ -42,17 +43,21 @@ class Cgroup:
     bounds: frozenset[str]
 
     @classmethod
-    def create(cls, *, name: str, memory_bytes: int, processes: int) -> Cgroup | None:
+    def create(
+        cls, *, name: str, memory_bytes: int, processes: int, cpu_millis: int | None = None
+    ) -> Cgroup | None:
         """Make a group with these limits; None where this process may make none that bounds anything.
 
-        ``name`` is a single path element, unique among living groups.
+        ``name`` is a single path element, unique among living groups. ``cpu_millis``: thousandths of a processor
+        that all of the group may use at a time, at least 10; without it nothing is asked of that controller.
         """
         folders: list[str] = []
         bounds: set[str] = set()
-        for tree in _trees():
+        wanted = _WANTED if cpu_millis is None else (*_WANTED, "cpu")
+        for tree in _trees(wanted):
             folder = os.path.join(tree.own_folder, name)
             try:
-                usable = _enable_below(tree)
+                usable = _enable_below(tree, wanted)
                 os.mkdir(folder)
             except FileExistsError:
                 raise
@@ -60,6 +65,8 @@ class Cgroup:
                 continue
             folders.append(folder)
             bounds |= _limit(folder, tree.version, usable, memory_bytes=memory_bytes, processes=processes)
+            if cpu_millis is not None and "cpu" in usable and _limit_cpu(folder, tree.version, cpu_millis):
+                bounds.add("cpu")
         group = cls(tuple(folders), frozenset(bounds))
         if not bounds:
             group.remove()
@@ -154,8 +161,8 @@ def move_self_into_leaf(name: str = "agent") -> bool:
 _leaves: set[str] = set()
 
 
-def _trees() -> list[_Tree]:
-    """The hierarchies that matter: those with memory or pids, and v2 in any case for its cgroup.kill."""
+def _trees(wanted: tuple[str, ...] = _WANTED) -> list[_Tree]:
+    """The hierarchies that matter: those with a wanted controller, and v2 in any case for its cgroup.kill."""
     own: dict[str, str] = {}
     with open("/proc/self/cgroup") as groups:
         for line in groups:
@@ -172,7 +179,7 @@ def _trees() -> list[_Tree]:
                 folder = _own_folder(point, root, own[""])
                 trees.append(_Tree(2, _controllers_of(folder), folder))
             elif kind == "cgroup":
-                found = frozenset(options.split(",")).intersection(_WANTED)
+                found = frozenset(options.split(",")).intersection(wanted)
                 for controller in found:
                     trees.append(_Tree(1, found, _own_folder(point, root, own.get(controller, "/"))))
                     break
@@ -193,16 +200,16 @@ def _controllers_of(folder: str) -> frozenset[str]:
         return frozenset()
 
 
-def _enable_below(tree: _Tree) -> frozenset[str]:
+def _enable_below(tree: _Tree, wanted: tuple[str, ...] = _WANTED) -> frozenset[str]:
     """The wanted controllers that children of our own group can have."""
     if tree.version == 1:
         return tree.controllers
     path = f"{tree.own_folder}/cgroup.subtree_control"
-    for controller in sorted(tree.controllers.intersection(_WANTED)):
+    for controller in sorted(tree.controllers.intersection(wanted)):
         with suppress(OSError):  # EBUSY: we are in the group ourselves; see move_self_into_leaf
             _write(path, f"+{controller}")
     with open(path) as enabled:
-        return frozenset(enabled.read().split()).intersection(_WANTED)
+        return frozenset(enabled.read().split()).intersection(wanted)
 
 
 def _limit(
@@ -225,6 +232,20 @@ def _limit(
         _write(f"{folder}/pids.max", str(processes))
         held.add("processes")
     return held
+
+
+def _limit_cpu(folder: str, version: int, millis: int) -> bool:
+    """Whether the kernel took it: a group above with less may forbid it, and is then the bound."""
+    quota = millis * _CPU_PERIOD_MICROS // 1000
+    try:
+        if version == 2:
+            _write(f"{folder}/cpu.max", f"{quota} {_CPU_PERIOD_MICROS}")
+        else:
+            _write(f"{folder}/cpu.cfs_period_us", str(_CPU_PERIOD_MICROS))
+            _write(f"{folder}/cpu.cfs_quota_us", str(quota))
+    except OSError:
+        return False
+    return True
 
 
 def _write(path: str, text: str) -> None:

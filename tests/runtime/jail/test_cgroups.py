@@ -88,3 +88,33 @@ def test_the_group_lies_below_our_own(group: Cgroup) -> None:
 )
 def test_both_layouts_are_read(text: str, kills: int) -> None:
     assert read_oom_kills(text) == kills
+
+
+@needs_root
+@pytest.mark.parametrize("millis", [None, 200])
+def test_processors_are_bounded_where_that_is_asked_for(millis: int | None) -> None:
+    """A fifth of a processor: the kernel stops who uses more, and counts how often."""
+    made = Cgroup.create(
+        name=f"aerodrome-test-cpu-{os.getpid()}", memory_bytes=64 * 1024**2, processes=20, cpu_millis=millis
+    )
+    if made is None or (millis is not None and "cpu" not in made.bounds):
+        pytest.skip("no controller for processors here")
+    pid = os.fork()
+    if pid == 0:
+        made.add(os.getpid())
+        while sum(os.times()[:2]) < 0.3:
+            pass
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    stats = [f"{folder}/cpu.stat" for folder in made.folders if os.path.exists(f"{folder}/cpu.max")]
+    stats += [
+        f"{folder}/cpu.stat" for folder in made.folders if os.path.exists(f"{folder}/cpu.cfs_quota_us")
+    ]
+    made.kill()
+    throttled = 0
+    for stat in stats:
+        with open(stat) as lines:
+            throttled += sum(int(line.split()[1]) for line in lines if line.startswith("nr_throttled"))
+    made.remove()
+    assert (throttled > 0) == (millis is not None)
+    assert not any(os.path.exists(folder) for folder in made.folders)

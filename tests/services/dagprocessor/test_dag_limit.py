@@ -77,8 +77,9 @@ def test_a_task_is_given_its_tenants_memory_and_log(tenant: Tenant) -> None:
     walk.schedule()
     [work] = walk.claim()
     assert (work.limits.memory_bytes, work.limits.log_bytes) == (None, None)
-    _plan(task_memory_mib=256, log_bytes=8192)
+    _plan(task_memory_mib=256, log_bytes=8192, task_cpu_millis=500)
     walk.trigger("d")
     walk.schedule()
     [work] = walk.claim()
-    assert (work.limits.memory_bytes, work.limits.log_bytes) == (256 * 2**20, 8192)
+    limits = work.limits
+    assert (limits.memory_bytes, limits.log_bytes, limits.cpu_millis) == (256 * 2**20, 8192, 500)

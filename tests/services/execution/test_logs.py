@@ -205,3 +205,15 @@ def test_settings_say_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert logs.size(KEY) == 3
     stranger = KEY.replace(str(TENANT), str(OTHER))
     assert logs.read(key=stranger, offset=0, limit=9) == b""
+
+
+def test_sizes_are_those_of_all_logs_below(store: LogStore) -> None:
+    """By the folder below the tenant's; another tenant's are not in it, and a tenant without logs has none."""
+    mine, other = "0" * 8 + "-0000-0000-0000-" + "0" * 12, "1" * 8 + "-0000-0000-0000-" + "1" * 12
+    for key, size in ((f"{mine}/a/r/t/-1/1.log", 3), (f"{mine}/a/r2/t/0/2.log", 4), (f"{mine}/b/r/t/-1/1.log", 5),
+                      (f"{other}/a/r/t/-1/1.log", 9)):  # fmt: skip
+        store.append(key=key, offset=0, data=b"x" * size)
+    assert store.sizes(folder=mine) == {"a": 7, "b": 5}
+    assert store.sizes(folder="2" * 8 + "-0000-0000-0000-" + "2" * 12) == {}
+    with pytest.raises(LogKeyInvalid):
+        store.sizes(folder="..")

@@ -138,6 +138,28 @@ def test_runs_wait_when_the_task_hours_are_used_up(tenant: Tenant) -> None:
         assert set(DagRun.objects.values_list("state", flat=True)) == {"success"}
 
 
+def test_runs_wait_when_the_processor_time_is_used_up(tenant: Tenant) -> None:
+    _plan(cpu_hours_per_month=2, task_hours_per_month=100)
+    parsed_dag(tenant, specs.dag("d", [specs.task("one")]))
+    walk = walk_for(tenant)
+    with tenant_scope(tenant.id):
+        UsageMonth.objects.create(
+            tenant=tenant, month=utc_now().date().replace(day=1), task_us=1, cpu_us=2 * 3_600_000_000
+        )
+    run = walk.trigger("d")
+    walk.run_all()
+    assert walk.run_state(run) == "queued"
+    with tenant_scope(tenant.id):
+        waits = why_not_running(row=TaskInstance.objects.filter(dag_run=run)[0], now=utc_now())
+    [told] = [one.reason for one in waits if one.name == "Dagrun Running"]
+    assert "the tenant has used its 2 hours of processor time of this month" in told
+    _quota(tenant, cpu_hours_per_month=3)
+    with tenant_scope(tenant.id):
+        look_again(now=utc_now())
+    walk.run_all()
+    assert walk.run_state(run) == "success"
+
+
 def test_the_admission_asks_as_often_with_a_plan_as_without(tenant: Tenant) -> None:
     plain = _flood(tenant, 3)
     plain.schedule()

@@ -20,10 +20,12 @@ from controlplane.ledger.models.trigger import Trigger
 from controlplane.ledger.models.workload import Workload
 from controlplane.ledger.models.xcom import XCom
 from controlplane.maintenance.rescue import rescue_lost
+from controlplane.runs.waits import why_not_running
 from controlplane.triggerer.beat import GONE, MOVED, beat_triggers
 from controlplane.triggerer.claim import claim_triggers
 from taskwire.agent import Claim, Operation, Report, TriggerBeat, Verdict
 from taskwire.workload import Workload as Order
+from tenants.limits.change import put_plan
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support import specs
@@ -277,3 +279,25 @@ def test_strangers_claim_and_fire_nothing(tenant: Tenant, other_tenant: Tenant) 
     assert _row(walk).state == "deferred"
     with tenant_scope(other_tenant.id):
         assert Trigger.objects.count() == 0
+
+
+def test_a_tenant_runs_no_more_triggers_than_it_may(tenant: Tenant, other_tenant: Tenant) -> None:
+    """Those beyond wait, and say so; one that ends makes room. Timers are none."""
+    put_plan(
+        name="small", title="", limits={"triggers": 2}, prices={}, is_default=True, by="op", now=utc_now()
+    )
+    walk, theirs = _deferred(tenant, 4), _deferred(other_tenant, 2)
+    first = _claim(walk)
+    assert (len(first), len(_claim(theirs)), _claim(walk)) == (2, 2, [])
+    begun = {order.id for order in first}
+    with tenant_scope(tenant.id):
+        rows = {str(row.id): why_not_running(row=row, now=utc_now()) for row in TaskInstance.objects.all()}
+    for row_id, waits in rows.items():
+        told = "as many triggers as it may (2)" in waits[0].reason
+        assert told == (row_id not in begun)
+    assert _say(walk, first[0], "trigger_event", payload=1).verdict == "accepted"
+    assert len(_claim(walk)) == 1
+    put_plan(
+        name="small", title="", limits={"triggers": None}, prices={}, is_default=True, by="op", now=utc_now()
+    )
+    assert len(_claim(walk)) == 1

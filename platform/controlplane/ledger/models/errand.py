@@ -10,8 +10,8 @@ from tenants.rls import TenantTable
 
 class Errand(TenantModel):
     """Unlike a `work_item` it is done outside any transaction, for others may keep it waiting. Kinds and what
-    `ref` names: `fetch` (Git remote), `status` (commit status), `expire` (preview),
-    `prune` (tenant: what it no longer keeps), `measure` (tenant: what it stores), `export` (tenant export: make it, and later take it away)."""
+    `ref` names: `fetch` (Git remote), `status` (commit status), `expire` (preview), `prune` (tenant: what it no
+    longer keeps), `measure` (tenant: what it stores), `export` (tenant export: make it, and later take it away)."""
 
     kind = models.CharField(max_length=10)
     ref = models.UUIDField()

@@ -1,6 +1,7 @@
 -- Purpose: queued runs of these DAGs begin, oldest first, up to each DAG's max_active_runs. Those of a backfill
 -- begin in its order and within its own bound, beside the others; a backfill that has none left is completed.
--- A tenant that has used its task-hours of this month (`usage_month`, a minute old at most) begins none before the next.
+-- A tenant that has used its task-hours or hours of processor time of this month (`usage_month`, a minute old at most)
+-- begins none before the next.
 -- Locks: dag rows in id order, then dag_run rows, then backfills. Index: dag_run_waiting, dag_run_backfilling,
 -- backfill_of_dag, backfill_active_uk. Bound: free places of the DAGs and of their backfills.
 -- Rows out: (run row id, how many task instances it has to end; 0: it is over, whether it was changed by hand).
@@ -8,8 +9,10 @@ WITH spent AS MATERIALIZED (
   SELECT FROM usage_month u
   JOIN app.tenant_bound b ON b.tenant_id = u.tenant_id
   WHERE u.tenant_id = (SELECT app.tenant()) AND u.month = date_trunc('month', %(now)s::timestamptz AT TIME ZONE 'UTC')::date
-    AND u.task_us >= 3600000000 * least(
+    AND (u.task_us >= 3600000000 * least(
       (b.given ->> 'task_hours_per_month')::float8, (b.own ->> 'task_hours_per_month')::float8)
+      OR u.cpu_us >= 3600000000 * least(
+      (b.given ->> 'cpu_hours_per_month')::float8, (b.own ->> 'cpu_hours_per_month')::float8))
 ), waiting AS (
   INSERT INTO work_item (tenant_id, kind, ref, due_at)
   SELECT (SELECT app.tenant()), 'hours', d.id,

@@ -4,7 +4,8 @@
 -- the last columns are the tenant's limits on one task, the run's partition date and the events that it consumed.
 WITH bound AS MATERIALIZED (
   SELECT least((b.given ->> 'task_memory_mib')::float8, (b.own ->> 'task_memory_mib')::float8)::bigint AS task_memory_mib,
-         least((b.given ->> 'log_bytes')::float8, (b.own ->> 'log_bytes')::float8)::bigint AS log_bytes
+         least((b.given ->> 'log_bytes')::float8, (b.own ->> 'log_bytes')::float8)::bigint AS log_bytes,
+         least((b.given ->> 'task_cpu_millis')::float8, (b.own ->> 'task_cpu_millis')::float8)::bigint AS task_cpu_millis
   FROM app.tenant_bound b WHERE b.tenant_id = (SELECT app.tenant())
 ), picked AS (
   SELECT w.id, w.ref, w.epoch FROM workload w
@@ -45,7 +46,7 @@ SELECT s.id, s.epoch, s.dag_id, s.run_id, s.task_id, s.map_index, s.try_number, 
        r.start_date, r.end_date, r.clear_number, r.conf, r.triggering_user_name, r.note, r.partition_key,
        b.digest, b.commit_sha, r.runtime_digest, v.content_hash, v.spec ->> 'relative_fileloc',
        (v.spec ->> 'fresh_parse')::boolean,
-       bound.task_memory_mib, bound.log_bytes,
+       bound.task_memory_mib, bound.log_bytes, bound.task_cpu_millis,
        r.partition_date, CASE WHEN r.run_type = 'asset_triggered' THEN app.consumed_events(r.id) END
 FROM started s CROSS JOIN bound
 JOIN dag_run r ON r.id = s.dag_run_id AND r.tenant_id = s.tenant_id
