@@ -6,16 +6,37 @@ A job of your station: write `run(*, now, using) -> str | None` there (see `foun
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
+from controlplane.alerts.report import send_report
 from controlplane.audit_streams.visit import visit_chains
+from controlplane.bundles.sweep import sweep_artefacts
 from controlplane.execution import large_xcoms
 from controlplane.foundation.periodic import register
+from controlplane.maintenance import reports
 from controlplane.maintenance.accounts import forget_old
-from controlplane.maintenance.purge import purge_tenants
+from controlplane.maintenance.purge import FarewellPutOff, purge_tenants
+from controlplane.secrets.contract import KeyUnavailable
+from controlplane.secrets.farewell import forget_tenant
 
 
 def _sweep_xcoms(*, now: datetime, using: str) -> str:
     return f"{large_xcoms.sweep(now=now, using=using)} objects deleted"
+
+
+def _make_reports(*, now: datetime, using: str) -> str:
+    return reports.make_due(now=now, using=using, send=send_report)
+
+
+def _forget_secrets(tenant_id: UUID) -> None:
+    try:
+        forget_tenant(tenant_id)
+    except KeyUnavailable as error:
+        raise FarewellPutOff(str(error)) from error
+
+
+def _purge_tenants(*, now: datetime, using: str) -> str:
+    return purge_tenants(now=now, using=using, farewells=(_forget_secrets,))
 
 
 def register_jobs() -> None:
@@ -35,11 +56,25 @@ def register_jobs() -> None:
         at_most_seconds=120,
     )
     register(
+        name="artefacts.sweep",
+        what="Deletes stored artefacts that no tenant has a bundle of any more",
+        run=sweep_artefacts,
+        every_seconds=3600,
+        at_most_seconds=120,
+    )
+    register(
         name="tenants.purge",
         what="Deletes what is left of tenants whose time for undoing is over",
-        run=purge_tenants,
+        run=_purge_tenants,
         every_seconds=300,
         at_most_seconds=120,
+    )
+    register(
+        name="reports.make",
+        what="Counts the runs of the day before and makes tenants' weekly and monthly reports",
+        run=_make_reports,
+        every_seconds=300,
+        at_most_seconds=300,
     )
     register(
         name="accounts.forget",

@@ -35,6 +35,11 @@ def log_url(
     return log if map_index < 0 else f"{log}?map_index={map_index}"
 
 
+def report_url(*, slug: str, report_id: str) -> str:
+    """The report, for people."""
+    return f"{settings.BASE_URL}/api/portal/v1/tenants/{slug}/reports/{report_id}"
+
+
 def alert_url(*, slug: str, alert_id: str) -> str:
     """The alert, for people."""
     return f"{settings.BASE_URL}/api/portal/v1/tenants/{slug}/alerts/{alert_id}"

@@ -6,7 +6,7 @@ the plan's currency, rounded half up once per sum, never per row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from controlplane.foundation.db import execute
@@ -44,22 +44,8 @@ def burn_budgets(*, now: datetime, using: str) -> int:
         return 0
     plan = read_quota(using=using).plan
     prices = plan.prices if plan else {}
-    month = month_of(now)
-    spent = {
-        row[0]: cost_micros(
-            prices=prices,
-            task_us=row[1],
-            cpu_us=row[2],
-            memory_mib_us=row[3],
-            storage_byte_days=row[4],
-        )
-        for row in execute(
-            "maintenance/sql/sum_usage.sql",
-            using=using,
-            first=month,
-            dags=[budget.dag_id for budget in budgets if budget.dag_id],
-        )
-    }
+    month = month_of(now.date())
+    spent = spent_in(month=month, budgets=budgets, prices=prices, using=using)
     passed = [
         (budget, threshold, spent.get(budget.dag_id, 0))
         for budget in budgets
@@ -93,6 +79,24 @@ def burn_budgets(*, now: datetime, using: str) -> int:
     return len(rows)
 
 
-def month_of(now: datetime) -> date:
-    """The first day of its month, in UTC."""
-    return now.date().replace(day=1)
+def spent_in(
+    *, month: date, budgets: Sequence[Budget], prices: Mapping[str, int], using: str
+) -> dict[str, int]:
+    """What the tenant (''), and each DAG with a budget, spent in the month that begins so. In the tenant's scope."""
+    rows = execute(
+        "maintenance/sql/sum_usage.sql",
+        using=using,
+        first=month,
+        dags=[budget.dag_id for budget in budgets if budget.dag_id],
+    )
+    return {
+        row[0]: cost_micros(
+            prices=prices, task_us=row[1], cpu_us=row[2], memory_mib_us=row[3], storage_byte_days=row[4]
+        )
+        for row in rows
+    }
+
+
+def month_of(day: date) -> date:
+    """The first day of its month."""
+    return day.replace(day=1)

@@ -27,7 +27,7 @@ def slack(message: Message) -> dict[str, Any]:
         {"type": "section", "fields": [{"type": "mrkdwn", "text": text} for text in fields]},
     ]
     blocks += [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in _chunks(lines)]
-    links = [f"<{message.url}|Open the alert>"]
+    links = [f"<{message.url}|Open the {_thing(message)}>"]
     if message.runbook:
         links.append(f"<{message.runbook}|Runbook>")
     if message.left_out:
@@ -54,7 +54,7 @@ def teams(message: Message) -> dict[str, Any]:
         body.append({"type": "TextBlock", "text": text, "wrap": True, "spacing": "Small"})
     if message.left_out:
         body.append({"type": "TextBlock", "text": f"and {message.left_out} more", "isSubtle": True})
-    actions = [{"type": "Action.OpenUrl", "title": "Open the alert", "url": message.url}]
+    actions = [{"type": "Action.OpenUrl", "title": f"Open the {_thing(message)}", "url": message.url}]
     if message.runbook:
         actions.append({"type": "Action.OpenUrl", "title": "Runbook", "url": message.runbook})
     card = {
@@ -102,6 +102,8 @@ def pagerduty(message: Message, *, routing_key: str) -> dict[str, Any]:
 
 def webhook(message: Message, *, at: str) -> dict[str, Any]:
     """Our own document; `at` is when the notification was made, the same in every try."""
+    if message.is_report:
+        return _report(message, at)
     return {
         "type": f"alert.{message.event}",
         "timestamp": at,
@@ -144,13 +146,35 @@ def email(message: Message) -> tuple[str, str]:
             lines.append(f"  log: {item.log_url}")
     if message.left_out:
         lines.append(f"and {message.left_out} more")
-    lines += ["", f"Alert: {message.url}"]
+    lines += ["", f"{_thing(message).capitalize()}: {message.url}"]
     if message.runbook:
         lines.append(f"Runbook: {message.runbook}")
     return subject, "\n".join(lines) + "\n"
 
 
+def _report(message: Message, at: str) -> dict[str, Any]:
+    return {
+        "type": "report.made",
+        "timestamp": at,
+        "data": {
+            "id": message.id,
+            "name": message.rule,
+            "tenant": message.tenant,
+            "asked_by": message.owner,
+            "url": message.url,
+            "lines": [item.line() for item in message.shown],
+            **(message.figures or {}),
+        },
+    }
+
+
+def _thing(message: Message) -> str:
+    return "report" if message.is_report else "alert"
+
+
 def _facts(message: Message) -> list[tuple[str, str]]:
+    if message.is_report:
+        return [("Tenant", message.tenant), ("Period", message.cause), ("Asked for by", message.owner)]
     facts = [
         ("Severity", message.severity),
         ("Owner", message.owner),

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+REPORT: Final = "report"
+"""Kind, event and severity of a message that no alert is behind: a tenant's scheduled report."""
 SHOWN: Final = 20
 """How many occurrences are listed; the rest is counted."""
 
@@ -19,13 +21,14 @@ TITLES: Final = {
     "import_error": "Import error",
     "no_consumer": "No agent serves the queue",
     "secret_failed": "Secret failed",
-    "budget_burn": "Budget is being used up",
-    "error_budget": "Error budget burns",
     "dag_paused": "DAG was paused",
     "retry_budget": "Retries wait",
+    "budget_burn": "Budget is being used up",
+    "error_budget": "Error budget burns",
     "platform": "The platform is in trouble",
     "summary": "Maintenance is over",
     "test": "Test notification",
+    REPORT: "Report",
 }
 EVENTS: Final = {
     "opened": "",
@@ -34,6 +37,7 @@ EVENTS: Final = {
     "resolved": "resolved: ",
     "summary": "",
     "test": "",
+    REPORT: "",
 }
 
 
@@ -61,7 +65,7 @@ class Occurrence:
 @dataclass(frozen=True, slots=True)
 class Message:
     """`id` is the alert's and the same in all its messages: channels that can, fold them into one. `event`: one of
-    EVENTS; `occurrences` counts all, `items` lists the newest."""
+    EVENTS; `occurrences` counts all, `items` lists the newest. A report has its lines as `items`, and `figures`."""
 
     id: str
     event: str
@@ -75,10 +79,17 @@ class Message:
     occurrences: int = 1
     runbook: str | None = None
     items: Sequence[Occurrence] = field(default_factory=tuple)
+    figures: Mapping[str, Any] | None = None
+
+    @property
+    def is_report(self) -> bool:
+        return self.kind == REPORT
 
     @property
     def title(self) -> str:
         """One line: what happened, to what, how often."""
+        if self.is_report:
+            return f"{self.rule}: {self.cause}"
         dags = sorted({item.dag_id for item in self.items if item.dag_id})
         about = f" in {dags[0]}" if len(dags) == 1 else f" in {len(dags)} DAGs" if dags else ""
         times = f" ({self.occurrences} times)" if self.occurrences > 1 else ""
@@ -91,6 +102,8 @@ class Message:
     @property
     def left_out(self) -> int:
         """Occurrences that are only counted."""
+        if self.is_report:
+            return 0
         return max(self.occurrences - len(self.shown), 0)
 
 

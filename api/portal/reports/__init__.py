@@ -1,0 +1,1 @@
+"""Scheduled reports: who asked for which, and what was made."""
