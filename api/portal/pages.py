@@ -81,7 +81,7 @@ def page_of_all(request: Request, rows: Sequence[Any], key: Callable[[Any], list
 
 def asked_of(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """A list's own filters, checked. Raises ValidationError, which names the fields."""
-    given = shape(data=request.query_params)
+    given = shape(data=request.query_params.dict())
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)
 

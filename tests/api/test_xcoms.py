@@ -69,6 +69,8 @@ def test_one_value(viewer: Actor) -> None:
     assert viewer.v2().get(f"{PATH}/return_value", {"map_index": "-2"}).status == 422
 
 
+ORDER = "shop.Order@version=2(id=7, name='a')"
+AIRFLOWS = {"__classname__": "airflow.sdk.Asset", "__version__": 1, "__data__": {}}
 SERIALISED = {"__classname__": "shop.Order", "__version__": 2, "__data__": {"id": 7, "name": "a"}}
 
 
@@ -79,15 +81,15 @@ SERIALISED = {"__classname__": "shop.Order", "__version__": 2, "__data__": {"id"
         ("text", "text"),
         ('{"a": [1, true]}', {"a": [1, True]}),
         ("NaN", "NaN"),
-        (SERIALISED, "shop.Order@version=2(id=7, name='a')"),
-        ([SERIALISED, {"in": SERIALISED}], ["shop.Order@version=2(id=7, name='a')", {"in": "shop.Order@version=2(id=7, name='a')"}]),
-        ({"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1, SERIALISED]}, "(1,shop.Order@version=2(id=7, name='a'))"),
+        (SERIALISED, ORDER),
+        ([SERIALISED, {"in": SERIALISED}], [ORDER, {"in": ORDER}]),
+        ({"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1, SERIALISED]}, f"(1,{ORDER})"),
         ({"__classname__": "builtins.set", "__version__": 1, "__data__": 5}, "builtins.set@version=1(5)"),
-        ({"__classname__": f"unusual_prefix_{'a' * 40}_dags.Order", "__version__": 1, "__data__": [1, "b"]}, "dags.Order@version=1(1,b)"),
+        ({**SERIALISED, "__classname__": f"unusual_prefix_{'a' * 40}_dags.X", "__data__": [1, "b"]}, "dags.X@version=2(1,b)"),
         ({"__classname__": "shop.Nothing", "__version__": 1, "__data__": None}, "shop.Nothing@version=1()"),
-        ({"__type": "dict", "__var": {"a": SERIALISED}}, {"a": "shop.Order@version=2(id=7, name='a')"}),
+        ({"__type": "dict", "__var": {"a": SERIALISED}}, {"a": ORDER}),
         ({"__type": "shop.Old", "__var": {"a": 1.5}}, "shop.Old@version=0(a=1.5)"),
-        ({"__classname__": "airflow.sdk.Asset", "__version__": 1, "__data__": {}}, {"__classname__": "airflow.sdk.Asset", "__version__": 1, "__data__": {}}),
+        (AIRFLOWS, AIRFLOWS),
         ({"__classname__": 5, "__version__": 1}, {"__classname__": 5, "__version__": 1}),
         ({"__type": "dict", "__var": 1}, {"__type": "dict", "__var": 1}),
     ],

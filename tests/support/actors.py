@@ -39,6 +39,11 @@ class Door:
     def get(self, path: str, /, query: dict[str, Any] | None = None, **headers: str) -> Answer:
         return self.call("GET", path, query=query, **headers)
 
+    def following(self, answer: Answer) -> Answer:
+        """The page behind this one, asked for as a client does it: by what the answer calls `next`."""
+        assert answer["next"].startswith(self.prefix)
+        return self.get(answer["next"].removeprefix(self.prefix))
+
     def post(self, path: str, body: Any = None, **headers: str) -> Answer:
         return self.call("POST", path, body, **headers)
 

@@ -253,10 +253,10 @@ def test_an_alert_is_read_acknowledged_and_resolved(
         desk.run(name, died=KILLED)
     desk.all_the_way()
     first = viewer.portal().get(f"{AT}/alerts?limit=1")
-    rest = viewer.portal().get(f"{AT}/alerts?after={first['next_after']}")
+    rest = viewer.portal().following(first)
     # Opened in one batch: which of them comes first is chance.
     assert sorted(one["owner"] for one in first["alerts"] + rest["alerts"]) == ["one", "two"]
-    assert rest["next_after"] is None
+    assert rest["next"] is None
     path = f"{AT}/alerts/{first['alerts'][0]['id']}"
     author = actor("Author").portal()
     assert author.post(f"{path}/answer", {"state": "open"}).status == 422

@@ -32,7 +32,9 @@ def test_the_history_says_what_is_in_force_and_what_it_is_made_of(tenant: Tenant
     assert first["bound"] == {"variables": [], "connections": [], "pools": {}}
     only = viewer.portal().get(f"{AT}?state=superseded")["deployments"]
     assert [d["number"] for d in only] == [1]
-    assert [d["number"] for d in viewer.portal().get(f"{AT}?before=2")["deployments"]] == [1]
+    newest = viewer.portal().get(f"{AT}?limit=1")
+    assert [d["number"] for d in newest["deployments"]] == [2]
+    assert [d["number"] for d in viewer.portal().following(newest)["deployments"]] == [1]
     assert viewer.portal().get(f"{AT}?state=odd").status == 422
     assert viewer.portal().get(f"{AT}?limit=0").status == 422
 
