@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
     window = QUICK_WINDOW_SECONDS if chosen.quick else WINDOW_SECONDS
     quiet = QUICK_QUIET_SECONDS if chosen.quick else QUIET_SECONDS
     report = Report("idle", read_machine())
-    with open_product() as product, _superuser(product) as link:
+    with open_product() as product, superuser(product) as link:
         source = _FILE.format(dags=DAGS).encode()
         product.tenant.upload({"dags/idle.py": source})  # the runtime is built, every path has run once
         open_threads(product)
@@ -148,7 +148,7 @@ def fill(report: Report, before: Idle, after: Idle, tenants: int) -> None:
 
 
 @contextlib.contextmanager
-def _superuser(product: Product) -> Iterator[Any]:
+def superuser(product: Product) -> Iterator[Any]:
     database = product.database()
     if database is None:
         raise NoSuperuser(

@@ -21,7 +21,7 @@ from tenants.permissions import GRANTABLE, LEVELS, granted_permissions
 from tenants.roles import check_within
 from tenants.scope import require_tenant
 
-MAX_GRANTS = 500
+MAX_GRANTS = 1000
 """Per person or account: each request that needs them reads them."""
 
 
