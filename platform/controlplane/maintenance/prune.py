@@ -50,6 +50,7 @@ def prune_tenant(*, tenant_id: UUID, ref: UUID, now: datetime) -> datetime | Non
     full = False
     for days, prune in (
         (kept.runs_days, _prune_runs),
+        (kept.runs_days, _prune_asset_events),
         (kept.logs_days, _prune_logs),
         (kept.xcoms_days, _prune_xcoms),
         (kept.alerts_days, _prune_alerts),
@@ -114,6 +115,11 @@ def _prune_alerts(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool
     return _repeat("maintenance/sql/drop_alerts.sql", "alerts", tenant_id, before, done)
 
 
+def _prune_asset_events(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
+    """After the runs that consumed them."""
+    return _repeat("maintenance/sql/drop_asset_events.sql", "asset_events", tenant_id, before, done)
+
+
 def _prune_events(tenant_id: UUID, before: datetime, done: Counter[str]) -> bool:
     """As the scheduler: the application may not delete what is told of people's deeds."""
     return _repeat("maintenance/sql/drop_events.sql", "events", tenant_id, before, done, using="scheduler")
@@ -151,9 +157,9 @@ def _repeat(
     for _ in range(BATCHES):
         with tenant_scope(tenant_id, using=using):
             gone = execute(statement, using=using, before=before, batch=ROWS)[0][0]
-        done[what] += gone
         if not gone:
             return False
+        done[what] += gone
     return True
 
 
