@@ -8,28 +8,30 @@ WITH bound AS MATERIALIZED (
     coalesce((SELECT r.spent FROM retry_spend r WHERE r.tenant_id = b.tenant_id
                 AND r.hour = date_trunc('hour', %(now)s::timestamptz)), 0) AS spent
   FROM app.tenant_bound b WHERE b.tenant_id = (SELECT app.tenant())
-), due AS MATERIALIZED (
-  SELECT ti.id, ti.state AS was, row_number() OVER (PARTITION BY ti.state ORDER BY ti.due_at, ti.id) AS n
-  FROM unnest(%(ids)s::uuid[]) AS i(id)
+), ranked AS MATERIALIZED ( -- without a bound nothing is looked up twice
+  SELECT ti.id, row_number() OVER (ORDER BY ti.due_at, ti.id) AS n
+  FROM bound CROSS JOIN unnest(%(ids)s::uuid[]) AS i(id)
   JOIN task_instance ti ON ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
-    AND ti.state IN ('up_for_retry', 'up_for_reschedule') AND ti.due_at <= %(now)s::timestamptz
+    AND ti.state = 'up_for_retry' AND ti.due_at <= %(now)s::timestamptz
+  WHERE bound.most IS NOT NULL
+), late AS MATERIALIZED (
+  SELECT ranked.id FROM ranked CROSS JOIN bound WHERE ranked.n > bound.most - bound.spent
 ), promoted AS (
   UPDATE task_instance ti
   SET state = 'scheduled', scheduled_at = %(now)s::timestamptz, due_at = NULL, held_reason = NULL,
       try_number = ti.try_number + CASE WHEN ti.state = 'up_for_retry' THEN 1 ELSE 0 END
-  FROM due, bound
-  WHERE ti.id = due.id AND ti.tenant_id = (SELECT app.tenant())
-    AND (due.was <> 'up_for_retry' OR bound.most IS NULL OR due.n <= bound.most - bound.spent)
+  FROM unnest(%(ids)s::uuid[]) AS i(id)
+  WHERE ti.id = i.id AND ti.tenant_id = (SELECT app.tenant())
     AND ti.state IN ('up_for_retry', 'up_for_reschedule') AND ti.due_at <= %(now)s::timestamptz
-  RETURNING ti.id, due.was
+    AND ti.id NOT IN (SELECT id FROM late)
+  RETURNING ti.id
 ), postponed AS (
   UPDATE task_instance ti
   SET due_at = date_trunc('hour', %(now)s::timestamptz) + interval '1 hour',
       held_reason = 'retry_budget: the tenant began its ' || bound.most || ' retries of this hour, the next may begin at '
         || to_char((date_trunc('hour', %(now)s::timestamptz) + interval '1 hour') AT TIME ZONE 'UTC', 'HH24:MI') || ' UTC'
-  FROM due, bound
-  WHERE ti.id = due.id AND ti.tenant_id = (SELECT app.tenant()) AND due.was = 'up_for_retry'
-    AND due.n > bound.most - bound.spent
+  FROM late CROSS JOIN bound
+  WHERE ti.id = late.id AND ti.tenant_id = (SELECT app.tenant())
     AND ti.state = 'up_for_retry' AND ti.due_at <= %(now)s::timestamptz
   RETURNING ti.id, ti.due_at, ti.dag_id, ti.held_reason
 ), items AS (
@@ -37,7 +39,7 @@ WITH bound AS MATERIALIZED (
 ), kept AS (
   INSERT INTO retry_spend AS r (id, tenant_id, hour, spent)
   SELECT app.uuid7(), (SELECT app.tenant()), date_trunc('hour', %(now)s::timestamptz), count(*)
-  FROM promoted, bound WHERE promoted.was = 'up_for_retry' AND bound.most IS NOT NULL
+  FROM promoted WHERE promoted.id IN (SELECT id FROM ranked)
   HAVING count(*) > 0
   ON CONFLICT (tenant_id) DO UPDATE SET hour = excluded.hour,
     spent = excluded.spent + CASE WHEN r.hour = excluded.hour THEN r.spent ELSE 0 END
