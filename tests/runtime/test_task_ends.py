@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from aerodrome_runtime.jail.cgroups import Cgroup
 from taskwire.workload import Limits, Workload
 from tests.support.agent_process import AgentProcess, Works
 from tests.support.fake_gateway import FakeGateway
@@ -107,6 +111,37 @@ def test_wall_limit_ends_a_task(agent: AgentProcess, gateway, works) -> None:
     assert state["state"] == "failed"
     assert state["died"]["reason"] == "timeout"
     gateway.until_logged(work, "wall-clock limit")
+
+
+def groups_with_quota(millis: int) -> list[Path]:
+    """Control groups of agents whose processes may use so much of a processor, and that hold processes."""
+    root = Path("/sys/fs/cgroup")
+    files = [*root.glob("**/aerodrome-*/cpu.max"), *root.glob("**/aerodrome-*/cpu.cfs_quota_us")]
+    quota = str(millis * 100)
+    return [
+        file.parent
+        for file in files
+        if file.read_text().split()[0] == quota and (file.parent / "cgroup.procs").read_text().split()
+    ]
+
+
+def test_a_task_runs_in_a_group_with_its_share_of_a_processor(agent: AgentProcess, gateway, works) -> None:
+    probe = Cgroup.create(
+        name=f"aerodrome-probe-{os.getpid()}", memory_bytes=2**28, processes=9, cpu_millis=500
+    )
+    if probe is not None:
+        probe.remove()
+    if probe is None or "cpu" not in probe.bounds:
+        pytest.skip("no controller for processors here")
+    work = works.task(dag_id="tried", task_id="sleeps", path="tried.py", limits=Limits(cpu_millis=470))
+    assert not groups_with_quota(470)
+    gateway.give(work)
+    gateway.until_logged(work, "sleeping now")
+    # Its own, and those of spares that wait for more like it.
+    assert groups_with_quota(470)
+    gateway.stop.append((work.id, work.epoch, "enough"))
+    gateway.finished(work)
+    gateway.stop.clear()
 
 
 def test_stop_from_a_beat_ends_a_task(agent: AgentProcess, gateway, works) -> None:
