@@ -13,6 +13,7 @@ from controlplane.bundles.fetch import Credential, FetchFailed
 from controlplane.bundles.remote_address import read_address
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.git_remote import GitRemote
+from controlplane.maintenance.archive.ask import export_due
 from controlplane.maintenance.errands import Handlers
 from controlplane.maintenance.prune import prune_tenant
 from controlplane.maintenance.storage import measure_tenant
@@ -50,6 +51,7 @@ ERRANDS: Handlers = {
     "status": partial(commit_statuses.tell_due, opener=open_remote),
     "expire": previews.expire_due,
     "prune": prune_tenant,
+    "export": export_due,
     "measure": measure_tenant,
 }
 """What `maintenance.errands` does with each kind."""

@@ -17,6 +17,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from api.authentication import NotAuthenticated
 from api.json_answers import json_answer
 from api.rate import TooManyRequests
+from controlplane.maintenance.archive.ask import ExportNotReady, ExportUnknown, TooManyExports
+from controlplane.maintenance.archive.sealing import PassphraseWeak
 from controlplane.secrets.contract import KeyUnavailable
 from controlplane.secrets.source import (
     SecretMalformed,
@@ -121,6 +123,10 @@ TABLE: dict[type[Exception], Problem] = {
     OrganisationUnknown: Problem(404, "not-found", "Not found"),
     OrganisationPersonUnknown: Problem(404, "not-found", "Not found"),
     DeletionUnknown: Problem(404, "not-found", "Not found"),
+    ExportUnknown: Problem(404, "not-found", "Not found"),
+    ExportNotReady: Problem(409, "export-not-ready", "The archive is not there"),
+    TooManyExports: Problem(409, "too-many-exports", "Enough exports"),
+    PassphraseWeak: Problem(422, "passphrase-weak", "The passphrase is too weak"),
     DeletionTooLate: Problem(409, "deletion-too-late", "It cannot be undone any more"),
     LastOwner: Problem(409, "last-owner", "The last Owner stays"),
     LastOrganisationOwner: Problem(409, "last-owner", "The last Owner stays"),

@@ -42,16 +42,33 @@ class DeletionTooLate(Exception):
     """The time in which it could be undone is over."""
 
 
-def begin_deletion(*, by: Access, confirm: str, now: datetime, freeze: Callable[[], object]) -> Tenant:
+TIME_TO_FETCH = timedelta(days=3)
+"""A tenant that is exported first is there at least so long: its Owners fetch the archive."""
+
+
+def begin_deletion(
+    *,
+    by: Access,
+    confirm: str,
+    now: datetime,
+    freeze: Callable[[], object],
+    export: Callable[[], object] | None = None,
+) -> Tenant:
     """Shut the tenant; it is gone after settings.DELETION_GRACE_DAYS. `freeze` stops its schedule, in its
-    scope as `scheduler`. The doors have asked for `tenant.delete`. Raises ConfirmationWrong."""
+    scope as `scheduler`; `export` asks for an archive of it first, in its scope. The doors have asked for
+    `tenant.delete`. Raises ConfirmationWrong, and what `export` raises: then it goes on as it is."""
     if confirm != by.slug:
         raise ConfirmationWrong(f"write the tenant's name, '{by.slug}', to delete it")
+    grace = timedelta(days=settings.DELETION_GRACE_DAYS)
+    if export is not None:
+        grace = max(grace, TIME_TO_FETCH)
+        with tenant_scope(by.tenant_id):
+            export()
     with transaction.atomic(using="auth"):
         tenant = Tenant.objects.using("auth").select_for_update(no_key=True).get(id=by.tenant_id)
         if tenant.state == "active":
             tenant.state, tenant.deletion_asked_by = "deleting", by.name
-            tenant.purge_at = now + timedelta(days=settings.DELETION_GRACE_DAYS)
+            tenant.purge_at = now + grace
             tenant.save(using="auth", update_fields=["state", "purge_at", "deletion_asked_by"])
             owners = Membership.objects.using("auth").filter(tenant_id=tenant.id, role="Owner")
             for address in owners.values_list("user__email", flat=True):
@@ -87,6 +104,21 @@ def undo_deletion(*, user_id: UUID, slug: str, now: datetime, thaw: Callable[[],
     with tenant_scope(tenant.id, using="scheduler"):
         thaw()
     return tenant
+
+
+def find_leaving(*, user_id: UUID, slug: str, permission: str) -> UUID | None:
+    """The tenant at `slug` while it is being deleted, for a member who may do this in it; None for everybody else."""
+    row = (
+        Membership.objects.using("auth")
+        .filter(user_id=user_id, user__is_active=True, tenant__slug=slug, tenant__state="deleting")
+        .values_list("tenant_id", "role", own_role(), lacks_factor(*REQUIRED))
+        .first()
+    )
+    if row is None or permission not in role_permissions(row[1], row[2]):
+        return None
+    if row[3]:
+        raise SecondFactorMissing
+    return row[0]
 
 
 def due_for_purge(*, now: datetime, at_most: int) -> list[Tenant]:

@@ -54,6 +54,7 @@ _ADMIN: Final = {
 }
 _OWNER: Final = {
     "tenant.delete": "Delete the tenant",
+    "tenant.export": "Export the tenant whole, with its secrets under a passphrase",
     "owners.edit": "Name and remove owners",
     "sign_in.edit": "Require a second factor of members",
 }
@@ -73,7 +74,7 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 
 LASTING: Final = frozenset(
     {"tokens.own", "accounts.edit", "members.edit", "roles.edit", "grants.edit", "sign_in.edit"}  # access
-    | {"remotes.edit", "secrets.edit", "alerts.edit", "audit.export"}  # code, secrets and content, in or out
+    | {"remotes.edit", "secrets.edit", "alerts.edit", "audit.export", "tenant.export"}  # code, secrets and content, in or out
 )
 """What gives something that stays. A platform operator in a tenant holds none of it: their time there ends."""
 

@@ -38,6 +38,7 @@ urlpatterns = [
     path("tenants/<slug:slug>/callbacks/<uuid:callback_id>/log", CallbackLog.as_view()),
     path("tenants/<slug:slug>/", include("api.portal.alerts.urls")),
     path("tenants/<slug:slug>/", include("api.portal.reports.urls")),
+    path("tenants/<slug:slug>/", include("api.portal.exports.urls")),
     path("", include("api.portal.periodic.urls")),
     path("tenants/<slug:slug>/retention", TenantRetention.as_view()),
     path("tenants/<slug:slug>/deadlines", Deadlines.as_view()),

@@ -84,13 +84,15 @@ def purge_tenant(
 
 
 def folders_of(tenant_id: UUID) -> list[Path]:
-    """What a tenant has on disk: its repository, logs and large XComs."""
+    """What a tenant has on disk: its repository, logs, large XComs and archives of itself."""
     store = Path(settings.STORE_DIR)
     return [
         Path(settings.GIT_DIR) / f"{tenant_id}.git",
         Path(settings.GIT_DIR) / "remotes" / f"{tenant_id}.git",
         store / "logs" / str(tenant_id),
         store / "xcoms" / str(tenant_id),
+        store / "exports" / str(tenant_id),
+        store / "replaced" / str(tenant_id),
     ]
 
 

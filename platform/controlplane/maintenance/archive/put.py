@@ -115,7 +115,7 @@ def restore_tenant(*, path: Path, slug: str, passphrase: str | None, now: dateti
         ids = NewIds(old=tenant.id, new=tenant.id)
         objects = put_objects(archive, ids=ids)
         put_repository(archive, tenant_id=tenant.id)
-        aside = set_logs_aside(tenant.id, name=f"{slug}-{archive.sha256[:12]}")
+        aside = set_logs_aside(tenant.id, name=archive.sha256[:12])
         objects += put_logs(archive, ids=ids)
         tables = fates.put_in_place()
         try:

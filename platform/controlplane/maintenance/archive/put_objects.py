@@ -65,7 +65,7 @@ def set_logs_aside(tenant_id: UUID, *, name: str) -> Path | None:
     there = Path(settings.STORE_DIR) / "logs" / str(tenant_id)
     if not there.is_dir():
         return None
-    aside = Path(settings.STORE_DIR) / "replaced" / name / "logs"
+    aside = Path(settings.STORE_DIR) / "replaced" / str(tenant_id) / name / "logs"
     aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if aside.exists():  # a run that died: what it set aside is the tenant's own
         shutil.rmtree(there)

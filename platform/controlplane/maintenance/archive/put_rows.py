@@ -24,6 +24,7 @@ from controlplane.maintenance.archive.new_ids import NewIds
 from controlplane.maintenance.archive.read import Archive, Row
 from controlplane.maintenance.archive.release import column_type
 from controlplane.maintenance.archive.sealing import Sealing
+from controlplane.maintenance.purge import purge_order
 from controlplane.secrets import store
 from controlplane.secrets.contract import Place
 from controlplane.secrets.rotate import sealed_columns
@@ -63,8 +64,9 @@ def empty(tables: dict[str, type[Model]]) -> None:
     """Delete the rows of the tenant in scope, who refers before whom he refers to."""
     tenant_id = require_tenant()
     _defer()
-    for model in tables.values():
-        model._default_manager.filter(tenant_id=tenant_id)._raw_delete("default")  # type: ignore[attr-defined]
+    for model, _ in purge_order():
+        if model in tables.values():
+            model._default_manager.filter(tenant_id=tenant_id)._raw_delete("default")  # type: ignore[attr-defined]
 
 
 def put_rows(putting: Putting, tables: dict[str, type[Model]], *, now: datetime) -> int:

@@ -1,0 +1,1 @@
+"""Archives of a tenant, for its Owners."""
