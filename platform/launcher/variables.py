@@ -212,6 +212,12 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_GOOGLE_ENDPOINT",
+        "Google's own",
+        "Instead of https://secretmanager.googleapis.com: a private endpoint of Secret Manager.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_SIGNING_KEY_FILE",
         "`<data>/secrets/signing-key.pem`",
         "File with the Ed25519 private key (PEM) that signs task and API tokens.",

@@ -92,6 +92,9 @@ class _AwsSource:
             raise SecretMalformed(f"the secret of {kind} {name!r} is no text")
         return connection_from(held, conn_id=name) if kind == "connection" else held
 
+    def load(self) -> None:
+        """Nothing more."""
+
     def abort(self) -> None:
         """The library's own time-outs end a question; nothing else can."""
 

@@ -153,6 +153,7 @@ def _asked(plan: Plan, store_name: str, source: SecretSource, asker: Asker | Non
     mark = (store_name, plan.version)
     if asker is not None and (kept := _kept().get(key, mark)) is not None:
         return kept[0]
+    source.load()
     value = _asking().read(
         source=source,
         tenant_id=plan.tenant_id,
@@ -243,6 +244,27 @@ def make_source(each: dict[str, Any], credentials: dict[str, str]) -> SecretSour
             allowed=settings.SECRET_NETWORKS,
         )
         return VaultSource(session=session, mount=each["mount"], prefix=each["prefix"])
+    if each["kind"] == "google-secret-manager":
+        from controlplane.secrets.google import GoogleSource
+
+        return GoogleSource(
+            project=each["project"],
+            prefix=each["prefix"],
+            client_email=each["client_email"],
+            private_key=credentials.get("private_key", ""),
+            endpoint=settings.GOOGLE_ENDPOINT or None,
+        )
+    if each["kind"] == "azure-key-vault":
+        from controlplane.secrets.azure import AzureSource
+
+        return AzureSource(
+            vault_url=each["vault_url"],
+            prefix=each["prefix"],
+            tenant=each["tenant"],
+            client_id=each["client_id"],
+            client_secret=credentials.get("client_secret", ""),
+            allowed=settings.SECRET_NETWORKS,
+        )
     from controlplane.secrets.aws import ParameterStoreSource, SecretsManagerSource
 
     body = SecretsManagerSource if each["kind"] == "aws-secrets-manager" else ParameterStoreSource

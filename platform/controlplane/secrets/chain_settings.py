@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -112,7 +115,41 @@ class ParameterStoreSettings(_AwsSettings):
     kind: Literal["aws-parameter-store"]
 
 
-Settings = EmbeddedSettings | VaultSettings | SecretsManagerSettings | ParameterStoreSettings
+class GoogleSettings(_Strict):
+    """Google Cloud Secret Manager: `<prefix>-connections-<id>` and `<prefix>-variables-<key>`."""
+
+    kind: Literal["google-secret-manager"]
+    name: Name
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+    prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_-]*$")] = "airflow"
+    client_email: Annotated[str, Field(max_length=200, pattern=r"^[\w.-]+@[\w.-]+\.gserviceaccount\.com$")]
+
+
+class AzureSettings(_Strict):
+    """Azure Key Vault: the same names, with hyphens for underscores."""
+
+    kind: Literal["azure-key-vault"]
+    name: Name
+    vault_url: Annotated[
+        str,
+        Field(
+            pattern=r"^https://[a-z0-9][a-z0-9-]{1,22}[a-z0-9]"
+            r"\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net)$"
+        ),
+    ]
+    prefix: Annotated[str, Field(max_length=60, pattern=r"^[A-Za-z0-9-]*$")] = "airflow"
+    tenant: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    client_id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
+Settings = (
+    EmbeddedSettings
+    | VaultSettings
+    | SecretsManagerSettings
+    | ParameterStoreSettings
+    | GoogleSettings
+    | AzureSettings
+)
 _SETTINGS: TypeAdapter[Settings] = TypeAdapter(Annotated[Settings, Field(discriminator="kind")])
 
 _CREDENTIALS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -122,6 +159,8 @@ _CREDENTIALS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "token": (frozenset({"token"}), frozenset()),
     "aws-secrets-manager": (frozenset({"secret_access_key"}), frozenset({"session_token"})),
     "aws-parameter-store": (frozenset({"secret_access_key"}), frozenset({"session_token"})),
+    "google-secret-manager": (frozenset({"private_key"}), frozenset()),
+    "azure-key-vault": (frozenset({"client_secret"}), frozenset()),
 }
 """Way in -> credentials that it needs, and may have."""
 _MOVABLE = frozenset({"name", "mount", "prefix"})
@@ -225,11 +264,25 @@ def _credentials(
         value = given.get(name)
         if value is None and name in possible:
             continue
-        if not isinstance(value, str) or not 1 <= len(value) <= 8192 or not value.isprintable():
+        if name == "private_key":
+            if not _is_private_key(value):
+                told = "must be the service account's private key, in PEM"
+                errors.append({"field": f"{field}.{name}", "message": told})
+                continue
+            found[name] = value
+        elif not isinstance(value, str) or not 1 <= len(value) <= 8192 or not value.isprintable():
             errors.append({"field": f"{field}.{name}", "message": "must be a text of 1 to 8192 characters"})
         else:
             found[name] = value
     return found, errors
+
+
+def _is_private_key(value: Any) -> bool:
+    try:
+        found = load_pem_private_key(value.encode("ascii"), password=None) if len(value) <= 8192 else None
+    except (AttributeError, TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+    return isinstance(found, RSAPrivateKey)
 
 
 def _goes_to(store: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,5 +58,8 @@ class NullSource:
             return connection_from(found, conn_id=name)
         return found
 
+    def load(self) -> None:
+        """Nothing more."""
+
     def abort(self) -> None:
         """It never waits."""

@@ -1,8 +1,8 @@
 """Where connections and variables may come from besides the ledger: a tenant's own secret stores.
 
-Bodies: `vault.py` (KV version 2), `aws.py` (Secrets Manager, Parameter Store). A source is asked outside of any
-transaction, by `bounded.py`, which holds it to its time. Absent is an answer; everything else that is not a value is a
-`SourceFailed`: the chain ends there, and nothing weaker is asked instead.
+Bodies: `vault.py` (KV version 2), `aws.py` (Secrets Manager, Parameter Store), `google.py` (Secret Manager), `azure.py`
+(Key Vault). A source is asked outside of any transaction, by `bounded.py`, which holds it to its time. Absent is an
+answer; everything else that is not a value is a `SourceFailed`: the chain ends there, and nothing weaker is asked instead.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ class SecretMalformed(SourceFailed):
 
 
 class SecretSource(Protocol):
-    """Safe to share between threads. Both calls may take as long as the network: see `bounded.py`."""
+    """Safe to share between threads. `read` and `abort` may take as long as the network: see `bounded.py`."""
+
+    def load(self) -> None:
+        """Import what reading needs: some vendors' libraries take longer than a question may. No network."""
 
     def read(self, *, kind: Kind, name: str) -> Any:
         """A variable's text, a connection as `connection_shape` gives it, or None when there is none.

@@ -255,6 +255,9 @@ class VaultSource:
             raise SecretMalformed(f"the secret of variable {name!r} has no text under the key `value`")
         return held["value"]
 
+    def load(self) -> None:
+        """Nothing more."""
+
     def abort(self) -> None:
         """See the contract."""
         self._session.abort()

@@ -75,6 +75,8 @@ TEST_CONNECTION = env.choice("AERODROME_TEST_CONNECTION", "Enabled", ("Enabled",
 """Whether people may have connections tested, as Airflow's `[core] test_connection`."""
 AWS_ENDPOINT = env.text("AERODROME_AWS_ENDPOINT", "")
 """Instead of the regions' own endpoints of Secrets Manager and Parameter Store: a gateway, or a test's server."""
+GOOGLE_ENDPOINT = env.text("AERODROME_GOOGLE_ENDPOINT", "")
+"""Instead of https://secretmanager.googleapis.com: a private endpoint, or a test's server."""
 SIGNING_KEY = env.text("AERODROME_SIGNING_KEY")
 """Ed25519 private key, PEM: signs per-try tokens and API tokens."""
 SIGNING_KEYS_PREVIOUS = env.text("AERODROME_SIGNING_KEYS_PREVIOUS", "")

@@ -37,6 +37,9 @@ class Stuck:
         assert self.cut.wait(30)
         raise SourceUnreachable("was cut off")
 
+    def load(self) -> None:
+        return
+
     def abort(self) -> None:
         if not self.deaf:
             self.cut.set()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +16,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from controlplane.secrets.aws import ParameterStoreSource, SecretsManagerSource
+from controlplane.secrets.azure import AzureSource
+from controlplane.secrets.google import GoogleSource
 from controlplane.secrets.null import NullSource
 from controlplane.secrets.source import (
     Kind,
@@ -26,6 +31,7 @@ from controlplane.secrets.source import (
 from controlplane.secrets.vault import Login, VaultSession, VaultSource
 from tests.support.bad_server import BadServer
 from tests.support.bao import LOOPBACK, Bao, free_port
+from tests.support.clouds import Azure, Google
 
 FIELDS = {
     "conn_type": "postgres", "host": "db.example.com", "schema": "sales", "login": "ann",
@@ -110,8 +116,96 @@ def _aws(endpoint: str, kind: str) -> Body:
     return Body(source, put, names=("team/a.b", "a-b_c"))
 
 
-@pytest.fixture(params=["null", "vault", "secretsmanager", "ssm"])
+def _google(request: pytest.FixtureRequest) -> Body:
+    """Google's own, where a project and a service account's file are named; else the stand-in."""
+    prefix = f"suite-{uuid4().hex}"
+    if project := os.environ.get("AERODROME_TEST_GOOGLE_PROJECT"):
+        account = json.loads(Path(os.environ["AERODROME_TEST_GOOGLE_ACCOUNT_FILE"]).read_text())
+        endpoint = None
+    else:
+        server = request.getfixturevalue("google")
+        project, endpoint = server.project, server.address
+        account = {"client_email": server.email, "private_key": server.pem}
+    source = GoogleSource(
+        project=project,
+        prefix=prefix,
+        client_email=account["client_email"],
+        private_key=account["private_key"],
+        endpoint=endpoint,
+    )
+
+    def put(kind: Kind, name: str, held: Any) -> None:
+        from google.api_core.exceptions import AlreadyExists, Conflict
+
+        parent = f"projects/{project}"
+        secret_id = f"{prefix}-{kind}s-{name}"
+        with contextlib.suppress(AlreadyExists, Conflict):
+            replication = {"replication": {"automatic": {}}}
+            source.client.create_secret(
+                request={"parent": parent, "secret_id": secret_id, "secret": replication}
+            )
+        text = held if isinstance(held, str) else json.dumps(held)
+        payload = {"data": text.encode()}
+        path = f"{parent}/secrets/{secret_id}"
+        source.client.add_secret_version(request={"parent": path, "payload": payload})
+
+    return Body(source, put, names=("a-b_c", "A1"))
+
+
+def _azure(request: pytest.FixtureRequest) -> Body:
+    """Azure's own, where a vault and an application are named; else the stand-in."""
+    given: dict[str, Any]
+    if vault_url := os.environ.get("AERODROME_TEST_AZURE_VAULT_URL"):
+        given = {
+            "vault_url": vault_url,
+            "tenant": os.environ["AERODROME_TEST_AZURE_TENANT"],
+            "client_id": os.environ["AERODROME_TEST_AZURE_CLIENT_ID"],
+            "client_secret": os.environ["AERODROME_TEST_AZURE_CLIENT_SECRET"],
+            "allowed": (),
+        }
+    else:
+        server = request.getfixturevalue("azure")
+        given = {
+            "vault_url": f"https://{server.host}",
+            "tenant": server.application.tenant,
+            "client_id": server.application.client_id,
+            "client_secret": server.application.secret,
+            "allowed": LOOPBACK,
+            "authority": server.host,
+            "ca_pem": server.ca_pem,
+            "is_known_cloud": False,
+        }
+    source = AzureSource(**given, prefix=f"suite-{uuid4().hex}")
+
+    def put(kind: Kind, name: str, held: Any) -> None:
+        secret = source.secret_of(kind, name)
+        source.client.set_secret(secret, held if isinstance(held, str) else json.dumps(held))
+
+    return Body(source, put, names=("a-b_c", "A1"))
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[Google]:
+    server = Google()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[Azure]:
+    server = Azure()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["null", "vault", "secretsmanager", "ssm", "google", "azure"])
 def body(request: pytest.FixtureRequest) -> Body:
+    if request.param == "google":
+        return _google(request)
+    if request.param == "azure":
+        return _azure(request)
     if request.param == "null":
         return _null()
     if request.param == "vault":
