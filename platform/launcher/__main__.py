@@ -15,6 +15,7 @@ COMMANDS = (
     "down",
     "status",
     "validate",
+    "deploy",
     "dags",
     "doctor",
     "verify-audit",
