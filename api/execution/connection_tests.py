@@ -1,7 +1,8 @@
 """`/connection-tests/…`: of workers that try a connection out, who have a token for that and no task.
 
-Airflow refuses the token of a task there. No test of a connection is given to a worker here, so no such token is ever
-issued: every token is a task's, and gets Airflow's answer to it.
+Airflow refuses the token of a task there. Tests of connections reach agents by their own door here, with the connection
+in the order (`controlplane.secrets.connection_tests`), so no such token is ever issued: every token is a task's, and
+gets Airflow's answer to it.
 """
 
 from __future__ import annotations

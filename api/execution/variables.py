@@ -12,7 +12,8 @@ from api.execution.bodies import VariableBody, number, read_body
 from api.execution.gate import Call, Later, Rule, allow
 from api.execution.secret_reads import read_secret
 from controlplane.execution.attempts import Stage
-from controlplane.secrets import overlays, variables
+from controlplane.secrets import chain, overlays, variables
+from controlplane.secrets.declared import declared_names
 from controlplane.secrets.variables import VariableKeyInvalid, VariableUnknown
 
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
@@ -21,7 +22,8 @@ WRITE = Rule(stage=Stage.SETTLING)
 
 @allow(Rule(stage=Stage.SETTLING))
 def keys(call: Call, key: str) -> HttpResponse | Later:
-    """GET keys: names only. Before 2026-06-30 it is a Variable of that name, which `key` is."""
+    """GET keys: names only, and only those that the task may read. Before 2026-06-30 it is a Variable of that name,
+    which `key` is."""
     if (versions.negotiated(call.request.headers.get("airflow-api-version")) or "") < "2026-06-30":
         return get(call, key=key)
     limit = number(call.request, "limit", DEFAULT_LIMIT) or 0
@@ -30,7 +32,14 @@ def keys(call: Call, key: str) -> HttpResponse | Later:
         raise malformed(place=("query", "limit"), message=f"must be 1 to {MAX_LIMIT}")
     if offset < 0:
         raise malformed(place=("query", "offset"), message="must not be negative")
-    found = variables.list_keys(prefix=call.request.GET.get("prefix", ""), limit=limit, offset=offset)
+    held = chain.read()
+    declared: list[str] | None = None
+    if all(each["kind"] != chain.EMBEDDED for each in held.stores):
+        declared = []  # what the ledger keeps is not read
+    elif held.declared_only:
+        declared = declared_names(task_instance=call.attempt.id, kind="variable")
+    prefix = call.request.GET.get("prefix", "")
+    found = variables.list_keys(prefix=prefix, limit=limit, offset=offset, declared=declared)
     return answer({"keys": found.keys, "total_entries": found.total})
 
 

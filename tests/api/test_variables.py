@@ -16,11 +16,11 @@ from tests.support.actors import Actor
 @pytest.mark.parametrize(
     ("key", "value", "shown"),
     [
-        ("plain", "text", "text"),
-        ("db_password", "hunter2", "***"),
+        ("plain", "some longer text", "some longer text"),
+        ("db_password", "hunter2-and-more", "***"),
         ("config", {"api_key": "k", "size": 3}, json.dumps({"api_key": "***", "size": 3})),
-        ("number", 3, "3"),
-        ("folder/with/slashes", "x", "x"),
+        ("number", 1234567890123456, "1234567890123456"),
+        ("folder/with/slashes", "an unmistakable value", "an unmistakable value"),
     ],
 )
 def test_values_are_sealed_and_telling_names_masked(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -30,16 +29,13 @@ from controlplane.secrets.bounded import BoundedAsking
 from controlplane.secrets.chain_settings import read_chain_settings
 from controlplane.secrets.contract import Place
 from controlplane.secrets.embedded import KeyGone
+from controlplane.secrets.kept_answers import KeptAnswers
 from controlplane.secrets.source import Kind, SecretSource
 from domain.ids import uuid7
 from tenants.scope import require_tenant
 
 EMBEDDED = "embedded"
-KEPT_SECONDS = 900.0
-"""How long an attempt's answer is kept: a task that runs longer asks again."""
-MOST_KEPT = 5_000
 MOST_SOURCES = 1_000
-LONGEST_KEPT = 65_536
 
 Asker = tuple[UUID, int]
 """The task instance and the epoch of the attempt that asks."""
@@ -149,9 +145,8 @@ def has_credentials(chain: Chain) -> set[str]:
 
 
 def _asked(plan: Plan, store_name: str, source: SecretSource, asker: Asker | None) -> Any:
-    key = (plan.tenant_id, asker, plan.kind, plan.name)
-    mark = (store_name, plan.version)
-    if asker is not None and (kept := _kept().get(key, mark)) is not None:
+    key = (plan.tenant_id, asker, plan.kind, plan.name, store_name, plan.version)
+    if asker is not None and (kept := _kept().get(key)) is not None:
         return kept[0]
     source.load()
     value = _asking().read(
@@ -163,35 +158,13 @@ def _asked(plan: Plan, store_name: str, source: SecretSource, asker: Asker | Non
         name=plan.name,
     )
     if asker is not None:
-        _kept().put(key, mark, value)
+        _kept().put(key, value)
     return value
 
 
-class _Kept:
-    """What stores said to attempts; the oldest go first. In memory only."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: OrderedDict[Any, dict[Any, tuple[float, Any]]] = OrderedDict()
-
-    def get(self, key: Any, mark: Any) -> tuple[Any] | None:
-        with self._lock:
-            found = self._held.get(key, {}).get(mark)
-        return (found[1],) if found is not None and found[0] > time.monotonic() else None
-
-    def put(self, key: Any, mark: Any, value: Any) -> None:
-        if value is not None and len(str(value)) > LONGEST_KEPT:
-            return
-        with self._lock:
-            self._held.setdefault(key, {})[mark] = (time.monotonic() + KEPT_SECONDS, value)
-            self._held.move_to_end(key)
-            while len(self._held) > MOST_KEPT:
-                self._held.popitem(last=False)
-
-
 @cache
-def _kept() -> _Kept:
-    return _Kept()
+def _kept() -> KeptAnswers:
+    return KeptAnswers()
 
 
 @cache

@@ -36,13 +36,27 @@ def require_declared(*, task_instance: UUID, kind: Kind, name: str) -> None:
     )
 
 
+def declared_names(*, task_instance: UUID, kind: Kind) -> list[str]:
+    """Every name that the task may read, as declared: a `*` at the end stands. Inside the tenant's scope."""
+    found: list[str] = []
+    for of_dag, of_task, own, has_mail in execute(
+        "secrets/sql/declared_secrets.sql", task_instance=task_instance
+    ):
+        for declared in (of_dag, of_task, own):
+            found += _names(declared, kind)
+        if kind == "connection" and has_mail:
+            found.append(MAIL_CONNECTION)
+    return list(dict.fromkeys(found))
+
+
 def _covers(declared: Any, kind: Kind, name: str) -> bool:
+    return any(
+        each == name or (each.endswith("*") and name.startswith(each[:-1])) for each in _names(declared, kind)
+    )
+
+
+def _names(declared: Any, kind: Kind) -> list[str]:
     names = declared.get(f"{kind}s") if isinstance(declared, dict) else None
     if isinstance(names, str):
         names = [names]
-    if not isinstance(names, list):
-        return False
-    return any(
-        isinstance(each, str) and (each == name or (each.endswith("*") and name.startswith(each[:-1])))
-        for each in names
-    )
+    return [each for each in names if isinstance(each, str)] if isinstance(names, list) else []

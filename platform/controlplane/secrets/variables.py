@@ -5,6 +5,7 @@ Callers: `api/v2`, `api/execution`, the command line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,9 +78,17 @@ def delete(key: str) -> None:
     _record("variable.deleted", key, before, None)
 
 
-def list_keys(*, prefix: str = "", limit: int, offset: int = 0) -> Keys:
-    """Keys that start with `prefix`, in order."""
-    rows = execute("secrets/sql/list_variable_keys.sql", prefix=prefix, limit=limit, offset=offset)
+def list_keys(
+    *, prefix: str = "", limit: int, offset: int = 0, declared: Sequence[str] | None = None
+) -> Keys:
+    """Keys that start with `prefix`, in order; with `declared` only those that it names (`team_*`: all that begin so)."""
+    rows = execute(
+        "secrets/sql/list_variable_keys.sql",
+        prefix=prefix,
+        limit=limit,
+        offset=offset,
+        declared=None if declared is None else list(declared),
+    )
     return Keys(keys=[key for key, _ in rows if key is not None], total=rows[0][1])
 
 

@@ -167,8 +167,18 @@ def test_only_what_is_declared(tenant: Tenant, bao: Bao) -> None:
     assert absent["detail"]["message"] == refused["detail"]["message"].replace("other", "nowhere"), (
         "whether it exists is not told"
     )
+    listed = door.get("variables/keys").body
+    assert listed == {"keys": ["dag_wide", "found", "own", "team_a"], "total_entries": 4}
+    assert door.get("variables/keys", {"prefix": "o"}).body == {"keys": ["own"], "total_entries": 1}
     configure(tenant, LEDGER, declared_only=False)
     assert door.get("variables/other")["value"] == "v", "the control"
+    assert door.get("variables/keys")["total_entries"] == 5
+
+
+def test_keys_of_a_store_that_is_not_in_the_chain_are_not_told(tenant: Tenant, bao: Bao) -> None:
+    put(tenant, "ours", "v")
+    configure(tenant, vault(bao, "alpha"))
+    assert running_try(tenant).door().get("variables/keys").body == {"keys": [], "total_entries": 0}
 
 
 def test_every_read_is_on_the_chain_of_the_tenant(tenant: Tenant, bao: Bao) -> None:

@@ -52,9 +52,12 @@ def test_value_moved_to_another_row(scope: Tenant) -> None:
     assert variables.get("secret") == "2"
 
 
+EXTRA = '{"an_unmistakable_name": 1}'
+
+
 def test_connection_walk(scope: Tenant) -> None:
     assert connections.put(
-        conn_id="c", conn_type="http", host="h", port=80, password="p", extra='{"a": 1}', now=utc_now()
+        conn_id="c", conn_type="http", host="h", port=80, password="p", extra=EXTRA, now=utc_now()
     )
     assert connections.get("c") == {
         "conn_id": "c",
@@ -64,11 +67,11 @@ def test_connection_walk(scope: Tenant) -> None:
         "login": None,
         "password": "p",
         "port": 80,
-        "extra": '{"a": 1}',
+        "extra": EXTRA,
     }
     row = Connection.objects.get(conn_id="c")
-    assert connections.secrets_of(row) == Sealed(password="p", extra='{"a": 1}')
-    assert row.sealed is not None and b'"a"' not in bytes(row.sealed)
+    assert connections.secrets_of(row) == Sealed(password="p", extra=EXTRA)
+    assert row.sealed is not None and b"unmistakable" not in bytes(row.sealed)
     assert connections.put(conn_id="c", conn_type="http", now=utc_now()) is False
     replaced = connections.get("c")
     assert (replaced["password"], replaced["extra"], replaced["host"]) == (None, None, None)
