@@ -26,9 +26,12 @@ from tenants.sso.addresses import callback_address
 from tenants.sso.arrive import Arrival, arrive
 from tenants.sso.providers import active_provider
 from tenants.sso.refusals import SignOnRefused
+from tenants.throttle import count_attempt
 
 BEGUN_SECONDS = 600
 MOST_ANSWER_CHARACTERS = 256 * 1024
+MOST_ANSWERS = 5
+"""To one sign-in: each is kept until it is judged or over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ def begin(*, provider_id: UUID) -> Begun:
 
 def keep_answer(*, provider_id: UUID, state: str, response: str) -> str:
     """Where the browser goes that brings a SAML response: to the page that finishes, with a code of one use in place
-    of the response. Raises SignOnRefused for what answers no sign-in of this provider that was begun here."""
+    of the response. Raises SignOnRefused for what answers no sign-in of this provider that was begun here, and
+    Throttled."""
     kept = cache.get(_place("begun", state))
     if kept is None or json.loads(kept)["provider"] != str(provider_id):
         raise SignOnRefused(
@@ -67,6 +71,7 @@ def keep_answer(*, provider_id: UUID, state: str, response: str) -> str:
         )
     if len(response) > MOST_ANSWER_CHARACTERS:
         raise SignOnRefused("the provider's response is too long")
+    count_attempt(purpose="sign-in", kind="saml", parts=(state,), most=MOST_ANSWERS)
     code = secrets.token_urlsafe(32)
     cache.set(_place("answer", code), response, timeout=BEGUN_SECONDS)
     return f"{callback_address()}?state={state}&code={code}"

@@ -24,7 +24,9 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 OPEN = {
     "api/portal/v1/sign-up": "makes a tenant of the caller's own",
     "api/portal/v1/sign-in": "asks for a password",
+    "api/portal/v1/sign-in/passkey": "a challenge, the same for everybody",
     "api/portal/v1/me": "the caller's own account",
+    "api/portal/v1/me/email": "the caller's own account",
     "api/portal/v1/me/sessions": "the caller's own account",
     "api/portal/v1/me/factors": "the caller's own account",
     "api/portal/v1/sign-out": "the caller's own session",

@@ -28,8 +28,9 @@ from api.portal.people.tokens import signed_in_token
 from api.portal.view import PortalView, read
 from controlplane.bundles.furnish import furnish
 from controlplane.foundation.clock import utc_now
-from tenants.access import tenants_of
+from tenants.access import SecondFactorMissing, tenants_of
 from tenants.accounts import require_verified
+from tenants.factors.keep import kinds_of
 from tenants.models.user import User
 from tenants.organisations import first_organisation
 from tenants.provision import provision_tenant
@@ -114,11 +115,14 @@ class Tenants(AccountView):
         require_verified(user)
         body = read(NewTenantBody, request)
         now = utc_now()
+        organisation = first_organisation(owner_id=user.id)
+        if organisation is not None and organisation.require_second_factor and not kinds_of(user_id=user.id):
+            raise SecondFactorMissing
         made = provision_tenant(
             slug=body["slug"],
             name=body["name"],
             owner=user,
-            organisation=first_organisation(owner_id=user.id),
+            organisation=organisation,
             now=now,
             furnish=partial(furnish, now=now),
         )

@@ -162,6 +162,10 @@ def test_an_answer_is_good_once_and_in_its_own_browser(
     # The same response again, to a sign-in that waits for another one.
     again = sign_on(portal, idp, made, "dora", change=lambda _: kept[0])
     assert (again.status, again["code"]) == REFUSED
+    # Only so many answers are kept of one sign-in.
+    begun = portal.post(f"/sso/{made['id']}/begin")
+    form = {"SAMLResponse": kept[0], "RelayState": begun["state"]}
+    assert [posted(made["callback"], form).status_code for _ in range(6)] == [303] * 5 + [429]
     # Nobody began a sign-in with this state; or began it at another provider.
     other = set_up(tenant, idp)
     begun = portal.post(f"/sso/{other['id']}/begin")

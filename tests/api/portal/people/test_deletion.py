@@ -10,13 +10,18 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.test import override_settings
 from psycopg2.extras import register_uuid
 
+from api.periodic_jobs import register_jobs
 from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import execute
+from controlplane.foundation.periodic import find
 from controlplane.maintenance import purge
 from controlplane.maintenance.purge import folders_of, purge_order, purge_tenant, purge_tenants
 from controlplane.scheduler.lease import Leases
+from controlplane.secrets.contract import KeyUnavailable
+from controlplane.secrets.null import NullStore
 from tenants.models.membership import Membership
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -148,6 +153,34 @@ def test_the_name_is_free_again(tenant: Tenant, actor: Callable[[str], Actor]) -
     assert purge_tenants(now=now).startswith("1 tenants are gone")
     assert owner.portal().get("/me")["tenants"] == []
     assert owner.portal().post("/tenants", {"slug": "alpha"}).status == 201
+
+
+class Forgetful(NullStore):
+    """Whose keys are elsewhere. `away`: nobody answers there."""
+
+    def __init__(self) -> None:
+        self.away = True
+        self.forgotten: list[UUID] = []
+
+    def forget(self, *, tenant_id: UUID) -> None:
+        if self.away:
+            raise KeyUnavailable("the Vault is sealed")
+        self.forgotten.append(tenant_id)
+
+
+def test_a_secret_store_that_is_away_puts_the_end_off(tenant: Tenant, actor: Callable[[str], Actor]) -> None:
+    """The job as it is registered: the tenant is gone when its key is, and not before."""
+    actor("Owner").portal().post(PLACE, {"confirm": "alpha"})
+    now = utc_now() + timedelta(days=settings.DELETION_GRACE_DAYS, seconds=1)
+    register_jobs()
+    job = find("tenants.purge")
+    store = Forgetful()
+    with override_settings(SECRET_STORE_OBJECT=store):
+        assert job.run(now=now, using="scheduler") == "0 tenants are gone, 1 are on their way"
+        assert Tenant.objects.using("auth").get(id=tenant.id).state == "purging"
+        store.away = False
+        assert job.run(now=now, using="scheduler").startswith("1 tenants are gone")
+    assert store.forgotten == [tenant.id]
 
 
 def counts(rows: GenericRows, tenant_id: UUID) -> dict[str, int]:

@@ -147,6 +147,10 @@ def test_an_organisation_requires_it_in_all_its_tenants(
     require(owner, organisation_policy(tenant))
     assert author.portal().get("/tenants/alpha")["code"] == "second-factor-required"
     assert owner.portal().get(POLICY)["by_organisation"] is True
+    [factor] = owner.portal().get("/me/factors")["factors"]
+    owner.portal().post(f"/me/factors/{factor['id']}/remove", {"password": PASSWORD})
+    assert owner.portal().post("/tenants", {"slug": "further"})["code"] == "second-factor-required"
+    add_key(owner.portal())
     OrganisationMember.objects.using("auth").filter(user=author.user).update(role="Admin")
     OrganisationMember.objects.using("auth").get_or_create(
         organisation_id=tenant.organisation_id, user=author.user, defaults={"role": "Admin"}
