@@ -8,7 +8,9 @@ from rest_framework import serializers
 class StoreBody(serializers.Serializer[None]):
     """One store. Which fields a kind has, and what may be in them, says `controlplane.secrets.chain_settings`."""
 
-    kind = serializers.CharField(help_text="embedded, vault, aws-secrets-manager, aws-parameter-store")
+    kind = serializers.CharField(
+        help_text="embedded, vault, aws-secrets-manager, aws-parameter-store, google-secret-manager, azure-key-vault"
+    )
     name = serializers.CharField(help_text="unique in the chain; `embedded` by default for that kind")
     address = serializers.CharField(required=False, help_text="vault: https://vault.example.com:8200")
     namespace = serializers.CharField(required=False, help_text="vault")
@@ -23,10 +25,18 @@ class StoreBody(serializers.Serializer[None]):
     role = serializers.CharField(required=False, help_text="vault, kubernetes")
     region = serializers.CharField(required=False, help_text="aws")
     access_key_id = serializers.CharField(required=False, help_text="aws")
+    project = serializers.CharField(required=False, help_text="google")
+    client_email = serializers.CharField(required=False, help_text="google: the service account")
+    vault_url = serializers.CharField(
+        required=False, help_text="azure: https://<name>.vault.azure.net, or that of another cloud of Azure's"
+    )
+    tenant = serializers.CharField(required=False, help_text="azure: the directory's id")
+    client_id = serializers.CharField(required=False, help_text="azure: the application's id")
     credentials = serializers.DictField(
         required=False,
         write_only=True,
-        help_text="secret_id, jwt, token; or secret_access_key and session_token. Left out: those from before, "
+        help_text="secret_id, jwt, token; secret_access_key and session_token; private_key; client_secret. "
+        "Left out: those from before, "
         "while the store's address and login stay the same",
     )
 
