@@ -78,9 +78,12 @@ def invite(*, by: Access, email: str, role: str, now: datetime) -> Invited:
     return Invited(row, None if is_set_up() else link("invitation", invitation_token(row.id)))
 
 
-def open_invitations(*, now: datetime) -> QuerySet[Invitation, dict[str, Any]]:
+def open_invitations(*, now: datetime) -> QuerySet[Invitation, Any]:
     """Those that can be accepted, of the tenant in scope."""
-    return _open(now).values("id", "email", "role", "invited_by", "created_at", "expires_at")
+    found: QuerySet[Invitation, Any] = _open(now).values(
+        "id", "email", "role", "invited_by", "created_at", "expires_at"
+    )
+    return found
 
 
 def revoke_invitation(*, by: Access, invitation_id: UUID, now: datetime) -> None:

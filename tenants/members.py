@@ -39,7 +39,7 @@ class LastOwner(Exception):
     """The tenant would be left without an Owner."""
 
 
-def members_of(*, tenant_id: UUID) -> QuerySet[Membership, dict[str, Any]]:
+def members_of(*, tenant_id: UUID) -> QuerySet[Membership, Any]:
     """Its people with roles."""
     rows = Membership.objects.using("auth").filter(tenant_id=tenant_id)
     return rows.values("user_id", "user__username", "user__email", "user__is_active", "role", "created_at")

@@ -36,9 +36,10 @@ class EntryUnknown(LookupError):
     """The operator has no such entry, or it is over."""
 
 
-def tenants_named(*, contains: str = "") -> QuerySet[Tenant, dict[str, Any]]:
+def tenants_named(*, contains: str = "") -> QuerySet[Tenant, Any]:
     """Tenants whose name in addresses contains this. No content of any tenant."""
-    return Tenant.objects.using("auth").filter(slug__contains=contains).values(*_SHOWN)
+    found: QuerySet[Tenant, Any] = Tenant.objects.using("auth").filter(slug__contains=contains).values(*_SHOWN)
+    return found
 
 
 def find_tenant(*, slug: str) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def leave_tenant(*, entry_id: UUID, user_id: UUID, now: datetime) -> OperatorEnt
     return entry
 
 
-def entries_of(*, user_id: UUID, now: datetime) -> QuerySet[OperatorEntry, dict[str, Any]]:
+def entries_of(*, user_id: UUID, now: datetime) -> QuerySet[OperatorEntry, Any]:
     """The operator's own entries that are open."""
     rows = OperatorEntry.objects.using("auth").filter(user_id=user_id, left_at=None, expires_at__gt=now)
     return rows.values("id", "tenant__slug", "role", "reason", "entered_at", "expires_at")

@@ -129,7 +129,7 @@ def owns_tenant(*, organisation_id: UUID, tenant_id: UUID) -> bool:
     return Tenant.objects.using("auth").filter(id=tenant_id, organisation_id=organisation_id).exists()
 
 
-def people_of(*, organisation_id: UUID) -> QuerySet[OrganisationMember, dict[str, Any]]:
+def people_of(*, organisation_id: UUID) -> QuerySet[OrganisationMember, Any]:
     """Its people with roles."""
     rows = OrganisationMember.objects.using("auth").filter(organisation_id=organisation_id)
     return rows.values("user_id", "user__username", "user__email", "user__is_active", "role", "created_at")

@@ -73,7 +73,7 @@ def is_live(*, session_id: UUID, user_id: UUID, now: datetime) -> bool:
     return True
 
 
-def sessions_of(*, user_id: UUID, now: datetime) -> QuerySet[SignInSession, dict[str, Any]]:
+def sessions_of(*, user_id: UUID, now: datetime) -> QuerySet[SignInSession, Any]:
     """The person's live sessions."""
     rows = SignInSession.objects.using("auth").filter(user_id=user_id, ended_at=None, expires_at__gt=now)
     return rows.values("id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at")

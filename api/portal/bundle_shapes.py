@@ -7,6 +7,15 @@ from rest_framework import serializers
 from api.portal.pages import PageShape
 
 
+class UploadQuery(serializers.Serializer[None]):
+    message = serializers.CharField(
+        required=False, default="", allow_blank=True, help_text="What it is about, for people"
+    )
+    wait = serializers.FloatField(
+        required=False, default=None, min_value=0, help_text="Seconds to wait for it to be parsed, at most 60"
+    )
+
+
 class BundleRuntimeShape(serializers.Serializer[None]):
     digest = serializers.CharField(allow_null=True)
     state = serializers.CharField(allow_null=True)

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.json_answers import json_answer
-from api.portal.bundle_shapes import BundleFilesShape, BundleShape, BundlesShape
-from api.portal.pages import page_of
+from api.portal.bundle_shapes import BundleFilesShape, BundleShape, BundlesShape, UploadQuery
+from api.portal.pages import asked_of, page_of
 from api.portal.view import PortalView
 from api.problems import PortalNotFound, Problem, problem
 from api.request_body import body_reader
@@ -54,16 +54,14 @@ class Bundles(PortalView):
         return page.answer("bundles", [_shown(row) for row in page.rows])
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("message", str, description="What it is about, for people"),
-            OpenApiParameter("wait", float, description="Seconds to wait for it to be parsed, at most 60"),
-        ],
+        parameters=[UploadQuery],
         request={"application/octet-stream": OpenApiTypes.BINARY, "multipart/form-data": OpenApiTypes.OBJECT},
         responses={200: BundleShape, 201: BundleShape},
     )
     def post(self, request: Request, slug: str) -> HttpResponse:
         """Publish an archive, sent as the body or as a file of a form. One that is there already answers 200."""
-        return _upload(request._request, self.access(request, slug, "bundles.push"))
+        access = self.access(request, slug, "bundles.push")
+        return _upload(request._request, access, **asked_of(UploadQuery, request))
 
 
 class OneBundle(PortalView):
@@ -78,7 +76,7 @@ class OneBundle(PortalView):
         return json_answer(_shown(row))
 
 
-def _upload(request: HttpRequest, access: Access) -> HttpResponse:
+def _upload(request: HttpRequest, access: Access, *, message: str, wait: float | None) -> HttpResponse:
     now = utc_now()
     try:
         with _archive(request) as stream:
@@ -93,7 +91,7 @@ def _upload(request: HttpRequest, access: Access) -> HttpResponse:
                 source="upload",
                 commit_sha=None,
                 branch=None,
-                message=request.GET.get("message", ""),
+                message=message,
                 pushed_by=access.name,
                 now=now,
             )
@@ -101,7 +99,7 @@ def _upload(request: HttpRequest, access: Access) -> HttpResponse:
         return problem(TOO_LARGE, detail=str(error))
     except BundleRefused as error:
         return problem(REFUSED, detail=str(error), member=error.member)
-    for _ in watch(tenant_id=access.tenant_id, bundle_id=version.id, seconds=_wait(request)):
+    for _ in watch(tenant_id=access.tenant_id, bundle_id=version.id, seconds=_wait(wait)):
         pass
     with tenant_scope(access.tenant_id):
         row = BundleVersion.objects.values(*_FIELDS).get(id=version.id)
@@ -123,13 +121,9 @@ def _archive(request: HttpRequest) -> Iterator[IO[bytes] | None]:
         yield spool if size else None
 
 
-def _wait(request: HttpRequest) -> float:
+def _wait(wanted: float | None) -> float:
     """Seconds to wait for the outcome: `?wait=`, by default as long as a push."""
-    try:
-        wanted = float(request.GET.get("wait", settings.PUSH_WAIT_SECONDS))
-    except ValueError:
-        wanted = 0.0
-    return min(max(wanted, 0.0), MOST_WAIT_SECONDS)
+    return min(settings.PUSH_WAIT_SECONDS if wanted is None else wanted, MOST_WAIT_SECONDS)
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -78,12 +78,17 @@ _LINK = {
 }
 
 
+def of_tenant(path: str) -> bool:
+    """Whether the path is below a tenant: not an operator's or an organisation's that names one."""
+    return path.removeprefix("/api/portal/v1").startswith("/tenants/{slug}")
+
+
 class PortalSchema(AutoSchema):
     """One operation."""
 
     def get_override_parameters(self) -> list[Any]:
         found = list(super().get_override_parameters())
-        if self.method == "POST" and "{slug}" in self.path and getattr(self.view, "takes_keys", False):
+        if self.method == "POST" and of_tenant(self.path) and getattr(self.view, "takes_keys", False):
             found.append(
                 _header("Idempotency-Key", "The same key and request again gets the same answer, for a day")
             )
@@ -93,7 +98,7 @@ class PortalSchema(AutoSchema):
             )
             if self._is_page():
                 found.append(PageQuery)
-        elif self.method in ("PATCH", "PUT", "DELETE") and "{slug}" in self.path:
+        elif self.method in ("PATCH", "PUT", "DELETE") and of_tenant(self.path):
             found.append(_header("If-Match", "Tags of what the caller saw: 412 when it was changed since"))
         return found
 
@@ -179,7 +184,7 @@ def _refusals(path: str, method: str, is_open: bool) -> set[str]:
         found |= {"403", "409", "413", "415", "422"}
     else:
         found |= {"422"}
-    if method in ("patch", "put", "delete") and "{slug}" in path:
+    if method in ("patch", "put", "delete") and of_tenant(path):
         found |= {"412"}
     return found
 

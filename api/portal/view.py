@@ -15,7 +15,7 @@ from api.authentication import Caller, NotAuthenticated, enter, identify
 from api.portal.repeats import HEADER, answer_once
 from api.portal.tags import CONDITIONAL, change_if_same, tagged
 from api.problems import PermissionMissing, PortalNotFound, Problem, problem
-from api.rate import count_request
+from api.rate import count_person, count_request
 from controlplane.foundation.clock import utc_now
 from tenants.access import Access, SecondFactorMissing
 from tenants.access_tokens import AccessTokenExpired, AccessTokenInvalid
@@ -42,6 +42,8 @@ class PortalView(APIView):
         caller = self.caller(request)
         if caller.user_id is None:
             raise NotAuthenticated("sign in as a person: API tokens cannot do this")
+        if not self.is_counted:
+            count_person(request._request, user_id=caller.user_id)
         return caller
 
     def access(self, request: Request, slug: str, permission: str) -> Access:
@@ -50,6 +52,7 @@ class PortalView(APIView):
         if access is None:
             raise PortalNotFound(f"there is no tenant '{slug}' that you are a member of")
         count_request(request._request, tenant_id=access.tenant_id)
+        self.is_counted = True
         if not access.admit(permission):
             raise PermissionMissing(f"the role {access.role} does not hold {permission}")
         self.refused_as_absent = current_part() is not None and access.sees_beyond(permission)
@@ -57,6 +60,9 @@ class PortalView(APIView):
 
     takes_keys = True
     """Whether a POST below a tenant's path may carry an `Idempotency-Key`."""
+
+    is_counted = False
+    """Whether the request was counted as the tenant's."""
 
     refused_as_absent = False
     """Whether what the request does not find may be there, for the caller to see and not to change."""

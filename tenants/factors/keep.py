@@ -53,10 +53,11 @@ class Confirmed:
     recovery_codes: list[str] | None
 
 
-def factors_of(*, user_id: UUID) -> QuerySet[Any, dict[str, Any]]:
+def factors_of(*, user_id: UUID) -> QuerySet[SignInFactor, Any]:
     """Those in use, without recovery codes; nothing secret."""
     rows = _confirmed(user_id).exclude(kind="recovery")
-    return rows.values("id", "kind", "name", "created_at", "last_used_at")
+    found: QuerySet[SignInFactor, Any] = rows.values("id", "kind", "name", "created_at", "last_used_at")
+    return found
 
 
 def recovery_codes_left(*, user_id: UUID) -> int:

@@ -14,6 +14,7 @@ from controlplane.foundation.clock import utc_now
 from tenants.access_tokens import issue_access_token
 from tenants.models.tenant import Tenant
 from tenants.models.user import User
+from tests.support import portal_answers
 from tests.support.factories import make_member, make_tenant
 
 
@@ -32,8 +33,10 @@ class Answer:
 class Door:
     """Calls paths below `prefix` with `token`; bodies go out and come back as JSON."""
 
-    def __init__(self, *, prefix: str, token: str | None) -> None:
+    def __init__(self, *, prefix: str, token: str | None, is_described: bool = True) -> None:
+        """`is_described`: the portal's answers are held against its document; not those about made-up rows."""
         self.prefix, self.token = prefix, token
+        self.is_described = is_described and prefix == portal_answers.PREFIX
         self._client = Client(raise_request_exception=True)
 
     def get(self, path: str, /, query: dict[str, Any] | None = None, **headers: str) -> Answer:
@@ -70,7 +73,17 @@ class Door:
         )
         content = b"".join(response.streaming_content) if response.streaming else response.content
         is_json = response.headers.get("Content-Type", "").split(";")[0].endswith(("/json", "+json"))
-        parsed = json.loads(content) if is_json and content else content.decode()
+        # Bytes that are no text come back from `body.encode(errors="surrogateescape")`.
+        parsed = json.loads(content) if is_json and content else content.decode(errors="surrogateescape")
+        if self.is_described:
+            unfit = portal_answers.mistakes(
+                method=method,
+                path=self.prefix + path,
+                status=response.status_code,
+                content_type=response.headers.get("Content-Type", ""),
+                body=parsed,
+            )
+            assert not unfit, "\n".join(unfit)
         return Answer(response.status_code, parsed, dict(response.headers))
 
 
@@ -93,9 +106,9 @@ class Actor:
         )
         return Door(prefix=f"/t/{(at or self.tenant).slug}/api/v2", token=token)
 
-    def portal(self) -> Door:
+    def portal(self, *, is_described: bool = True) -> Door:
         token = issue_access_token(user_id=self.user.id, username=self.user.username, now=utc_now())
-        return Door(prefix="/api/portal/v1", token=token)
+        return Door(prefix="/api/portal/v1", token=token, is_described=is_described)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 from django.contrib.auth.models import Permission
 from psycopg2 import errors
@@ -28,7 +29,7 @@ from tenants.models.tenant import Tenant
 from tenants.models.user import User
 from tenants.organisations import make_organisation
 from tenants.sessions import begin_session
-from tests.support.actors import Actor
+from tests.support.actors import Actor, Door
 from tests.support.catalog import Table, read_tables
 from tests.support.factories import make_person
 from tests.support.generic_rows import GenericRows
@@ -43,22 +44,51 @@ FINDINGS = {
 }
 
 
+TABLES: Final = {
+    "account_id": "service_account",
+    "alert_id": "alert",
+    "budget_id": "budget",
+    "bundle_id": "bundle_version",
+    "callback_id": "callback",
+    "channel_id": "alert_channel",
+    "entry_id": "operator_entry",
+    "grant_id": "object_grant",
+    "invitation_id": "invitation",
+    "preview_id": "preview",
+    "report_id": "report",
+    "rule_id": "alert_rule",
+    "runtime_id": "runtime",
+    "schedule_id": "report_schedule",
+    "stream_id": "audit_stream",
+    "task_instance_id": "task_instance",
+    "token_id": "token",
+    "window_id": "maintenance_window",
+}
+"""Parts of paths that are the ids of rows."""
+
+
 class Three:
     """`owner`: may see every list. `fill`, `query`: the address of a list that has three rows."""
 
-    PARTS: Final = {"slug", "organisation_id", "account_id"}
-
     def __init__(self, tenant: Tenant, owner: Actor, made: Made) -> None:
         self.tenant, self.owner, self.made = tenant, owner, made
+        self.others: dict[str, Any] = {}
 
     def fill(self, path: str) -> str:
-        """The path of the tenant's list."""
-        known = {
-            "slug": self.tenant.slug,
-            "organisation_id": self.tenant.organisation_id,
-            "account_id": self.made["service_account"][0]["id"] if self.made["service_account"] else "",
-        }
-        return re.sub(r"{(\w+)}", lambda part: str(known[part[1]]), path)
+        """The path of something that is there; a part that nobody knows is filled with its own name."""
+
+        def value(part: re.Match[str]) -> str:
+            name, before = part[1], path[: part.start()].rstrip("/").rpartition("/")[2]
+            if name in TABLES and self.made.get(TABLES[name]):
+                return str(self.made[TABLES[name]][0]["id"])
+            known = self.others.get(f"{before}/{name}", self.others.get(name))
+            return str(known if known is not None else uuid4() if name.endswith("_id") else name)
+
+        return re.sub(r"{(\w+)}", value, path)
+
+    def door(self) -> Door:
+        """The Owner's. Rows from the catalog hold texts that are no kind or state: no shape has to fit them."""
+        return self.owner.portal(is_described=False)
 
     @staticmethod
     def query(path: str) -> dict[str, Any]:
@@ -79,6 +109,7 @@ OWN: dict[str, Own] = {
     "operator_entry": lambda n, made, three: {"user_id": three.owner.user.id, "expires_at": LATER},
     "report": lambda n, made, three: {"first": date(2026, 1, n + 1)},
     "role": lambda n, made, three: {"permissions": Json(["runs.read"])},
+    "secret_chain": lambda n, made, three: {"stores": Json([]), "version": 1, "sealed": None},
     "service_account": lambda n, made, three: {"user_id": make_person().id},
     "token": lambda n, made, three: {"service_account_id": made["service_account"][0]["id"], "scopes": None},
 }
@@ -94,8 +125,8 @@ def _audited(number: int) -> dict[str, Any]:
     return {**texts, "outcome": "done", "actor_kind": "person", "status": 200}
 
 
-def _of_people(tenant: Tenant, user: User) -> None:
-    """What belongs to people, organisations and the platform rather than to the tenant."""
+def _of_people(tenant: Tenant, user: User) -> dict[str, Any]:
+    """What belongs to people, organisations and the platform rather than to the tenant; what paths call it."""
     of = tenant.organisation
     for number in range(3):
         made = make_organisation(name=f"Organisation {number}", owner=user)
@@ -106,13 +137,13 @@ def _of_people(tenant: Tenant, user: User) -> None:
             using="auth", force_insert=True
         )
         record_platform_change(action="a.b", target=f"organisation:{made.id}", organisation_id=of.id)
-        begin_session(user_id=user.id, method="password", address="", user_agent="", now=NOW)
-        SignInFactor(user=user, kind="totp", created_at=NOW, confirmed_at=NOW).save(
-            using="auth", force_insert=True
-        )
-        IdentityProvider(
+        session_id = begin_session(user_id=user.id, method="password", address="", user_agent="", now=NOW)
+        factor = SignInFactor(user=user, kind="totp", created_at=NOW, confirmed_at=NOW)
+        factor.save(using="auth", force_insert=True)
+        provider = IdentityProvider(
             organisation=of, kind="oidc", name="Same", issuer=f"https://i{number}", created_at=NOW
-        ).save(using="auth", force_insert=True)
+        )
+        provider.save(using="auth", force_insert=True)
         Plan(name=f"plan-{number}", title="Plan", changed_at=NOW, changed_by="ada").save(
             using="auth", force_insert=True
         )
@@ -120,6 +151,7 @@ def _of_people(tenant: Tenant, user: User) -> None:
     beat.store_schedules()
     for number in range(3):
         periodic.forget(f"{JOB}_{'abc'[number]}")
+    return {"session_id": session_id, "factor_id": factor.id, "provider_id": provider.id}
 
 
 def _nothing(now: Any) -> str:
@@ -149,7 +181,19 @@ def three_of_all(tenant: Tenant, owner: Actor, superuser: Any) -> Three:
                     break  # one of a kind: no list
                 made[table.name].append(values)
                 rows.made.setdefault((table.name, tenant.id), values)
-    _of_people(tenant, owner.user)
+    three.others = {
+        "slug": tenant.slug,
+        "organisation_id": tenant.organisation_id,
+        "dag_id": made["dag"][0]["dag_id"],
+        "user_id": made["membership"][0]["user_id"],
+        "number": 1,
+        "backfills/number": made["backfill"][0]["serial"],
+        "pools/name": made["pool"][0]["name"],
+        "roles/name": made["role"][0]["name"],
+        "plans/name": "plan-0",
+        "periodic-jobs/name": f"{JOB}_a",
+        **_of_people(tenant, owner.user),
+    }
     return three
 
 

@@ -44,10 +44,10 @@ from tenants.second_factor import answer_second_factor
 
 
 class FactorView(AccountView):
-    def confirmed_account(self, request: Request, password: str) -> User:
+    def confirmed_account(self, request: Request) -> User:
         """The caller, who has just written the password again: a token that was stolen changes no factors."""
         user, _ = self.account(request)
-        confirm_password(user=user, password=password)
+        confirm_password(user=user, password=read(PasswordBody, request)["password"])
         return user
 
 
@@ -65,7 +65,7 @@ class NewTotp(FactorView):
     @extend_schema(request=PasswordBody, responses={201: NewTotpShape})
     def post(self, request: Request) -> Response:
         """A secret for an authenticator app; it counts when it is confirmed with a first code."""
-        user = self.confirmed_account(request, read(PasswordBody, request)["password"])
+        user = self.confirmed_account(request)
         row, secret, address = begin_totp(user=user, now=utc_now())
         return Response({"id": row.id, "secret": secret, "address": address}, status=201)
 
@@ -91,7 +91,7 @@ class NewKey(FactorView):
     @extend_schema(request=PasswordBody, responses={200: KeyOptionsShape})
     def post(self, request: Request) -> Response:
         """What a browser's `navigator.credentials.create` gets."""
-        user = self.confirmed_account(request, read(PasswordBody, request)["password"])
+        user = self.confirmed_account(request)
         challenge, options = begin_key(user=user)
         return Response({"challenge": challenge, "options": options})
 
@@ -117,7 +117,7 @@ class RecoveryCodes(FactorView):
     @extend_schema(request=PasswordBody, responses={200: RecoveryCodesShape})
     def post(self, request: Request) -> Response:
         """New ones, shown once; the old ones open nothing any more."""
-        user = self.confirmed_account(request, read(PasswordBody, request)["password"])
+        user = self.confirmed_account(request)
         return Response({"recovery_codes": renew_recovery_codes(user=user, now=utc_now())})
 
 
@@ -125,7 +125,7 @@ class RemovedFactor(FactorView):
     @extend_schema(request=PasswordBody, responses={204: None})
     def post(self, request: Request, factor_id: UUID) -> Response:
         """Remove one; with the last one go the recovery codes."""
-        user = self.confirmed_account(request, read(PasswordBody, request)["password"])
+        user = self.confirmed_account(request)
         remove_factor(user=user, factor_id=factor_id)
         return Response(status=204)
 

@@ -65,7 +65,10 @@ class SecretChain(PortalView):
                 )
                 return _told(after)
         except ChainInvalid as error:
-            return problem(_INVALID, detail=str(error), errors=error.errors)
+            named: dict[str, list[str]] = {}
+            for each in error.errors:
+                named.setdefault(each["field"], []).append(each["message"])
+            return problem(_INVALID, detail=str(error), errors=named)
         except chain.ChainChanged as error:
             return problem(_CHANGED, detail=str(error))
 

@@ -80,6 +80,10 @@ class ChoiceShape(serializers.Serializer[None]):
     name = serializers.CharField()
 
 
+class ChoicesQuery(serializers.Serializer[None]):
+    tenant = serializers.CharField(max_length=63, allow_blank=True, help_text="Its name in addresses")
+
+
 class ChoicesShape(PageShape):
     identity_providers = ChoiceShape(many=True)
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.portal.organisations.entry import OrganisationView
-from api.portal.pages import page_of
+from api.portal.pages import asked_of, page_of
 from api.portal.people.shapes import SignedInShape
 from api.portal.people.tokens import signed_in_token
 from api.portal.people.views import me_shape
 from api.portal.sso.shapes import (
     BegunShape,
+    ChoicesQuery,
     ChoicesShape,
     FinishBody,
     ProviderBody,
@@ -79,11 +80,11 @@ class OneProvider(OrganisationView):
 
 
 class Choices(PortalView):
-    @extend_schema(parameters=[OpenApiParameter("tenant", str, required=True)], responses={200: ChoicesShape})
+    @extend_schema(parameters=[ChoicesQuery], responses={200: ChoicesShape})
     def get(self, request: Request) -> Response:
         """Where the people of a tenant may sign in: nothing where there is no such tenant."""
-        slug = request.query_params.get("tenant", "")
-        page = page_of(request, providers_for(slug=slug.replace("\x00", "")), "name", "id")
+        asked = asked_of(ChoicesQuery, request)
+        page = page_of(request, providers_for(slug=asked["tenant"]), "name", "id")
         return page.answer("identity_providers", [{"id": row.id, "name": row.name} for row in page.rows])
 
 

@@ -8,7 +8,6 @@ as at once: of a tenant that has three of everything.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,7 +93,7 @@ def three(tenant: Tenant, actor: Callable[[str], Actor], superuser: Any) -> Thre
 
 
 def test_wrong_pages_are_refused_by_name(three: Three) -> None:
-    door = three.owner.portal()
+    door = three.door()
     for path in paged():
         at = three.fill(path)
         wrong = {"limit": (0, MOST + 1, "x", ""), "after": ("x", "", "\x00", "x:y", "{}", "é", "a" * 5000)}
@@ -106,7 +105,7 @@ def test_wrong_pages_are_refused_by_name(three: Three) -> None:
 
 def test_pages_are_the_list(three: Three) -> None:
     """Row by row by `next`, the same rows come in the same order as at once."""
-    door, few, wrong = three.owner.portal(), [], []
+    door, few, wrong = three.door(), [], []
     for path, (name, _) in _lists().items():
         if path in WHOLE:
             continue
@@ -140,7 +139,7 @@ def test_pages_are_the_list(three: Three) -> None:
 
 
 def test_a_cursor_is_good_for_its_own_list_alone(three: Three) -> None:
-    door, cursors = three.owner.portal(), {}
+    door, cursors = three.door(), {}
     for path in paged():
         at = three.fill(path)
         following = door.get(at, {**three.query(path), "limit": 1})["next"]
@@ -153,8 +152,3 @@ def test_a_cursor_is_good_for_its_own_list_alone(three: Three) -> None:
                 refused = door.get(f"{other}?{query}")
                 assert refused.status == 422 and list(refused["errors"]) == ["after"], (at, other)
                 break
-
-
-def test_no_part_of_a_path_is_unknown() -> None:
-    parts = {part for path in paged() for part in re.findall(r"{(\w+)}", path)}
-    assert parts <= Three.PARTS, f"tests/support/three_of_all.py fills no {parts - Three.PARTS}"

@@ -72,7 +72,7 @@ def test_set_and_never_told(tenant: Tenant, admin: Actor, viewer: Actor, strange
 def test_wrong_stores(tenant: Tenant, admin: Actor, store: Any, field: str) -> None:
     answer = put(admin, store)
     assert (answer.status, answer["code"]) == (422, "secret-chain-invalid")
-    assert answer["errors"][0]["field"].startswith(f"stores.0.{field}"), answer["errors"]
+    assert next(iter(answer["errors"])).startswith(f"stores.0.{field}"), answer["errors"]
     assert "s3cret" not in str(answer.body)
     assert admin.portal().get(PATH)["version"] == 0
 
@@ -92,7 +92,7 @@ def test_credentials_are_not_sent_elsewhere(
     assert put(admin, store).status == 200
     bare = {name: value for name, value in store.items() if name != "credentials"}
     moved = put(admin, bare | change, version=1)
-    assert (moved.status, moved["errors"][0]["field"]) == (422, "stores.0.credentials")
+    assert (moved.status, list(moved["errors"])) == (422, ["stores.0.credentials"])
     assert put(admin, bare | {"prefix": "other"}, version=1).status == 200
 
 
