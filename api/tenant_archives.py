@@ -9,14 +9,22 @@ from controlplane.maintenance.archive.put import Put, TenantExists, TenantOther
 from controlplane.maintenance.archive.sealing import PassphraseWeak
 from controlplane.maintenance.archive.write import Exported, ExportFailed
 from controlplane.secrets.contract import KeyUnavailable, SealBroken
+from tenants.models.tenant import Tenant
+from tenants.models.user import User
 from tenants.organisations import OrganisationNameInvalid
 from tenants.slugs import SlugInvalid, SlugReserved
+
+
+class NobodyNamed(LookupError):
+    """There is no tenant, or no person, of this name."""
+
 
 REFUSALS = (
     ArchiveUnusable,
     ExportFailed,
     FileExistsError,
     KeyUnavailable,
+    NobodyNamed,
     OrganisationNameInvalid,
     PassphraseWeak,
     PassphraseWrong,
@@ -27,6 +35,22 @@ REFUSALS = (
     TenantOther,
 )
 """Their text is the whole answer."""
+
+
+def tenant_named(slug: str) -> Tenant:
+    """Raises NobodyNamed."""
+    found = Tenant.objects.using("auth").filter(slug=slug).first()
+    if found is None:
+        raise NobodyNamed(f"there is no tenant '{slug}'")
+    return found
+
+
+def person_named(username: str) -> User:
+    """Raises NobodyNamed."""
+    found = User.objects.using("auth").filter(username=username, is_active=True).first()
+    if found is None:
+        raise NobodyNamed(f"there is no person '{username}'")
+    return found
 
 
 def passphrase_of(path: Path | None) -> str | None:

@@ -118,7 +118,8 @@ def find_leaving(*, user_id: UUID, slug: str, permission: str) -> UUID | None:
         return None
     if row[3]:
         raise SecondFactorMissing
-    return row[0]
+    tenant_id: UUID = row[0]
+    return tenant_id
 
 
 def due_for_purge(*, now: datetime, at_most: int) -> list[Tenant]:

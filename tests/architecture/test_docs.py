@@ -69,7 +69,16 @@ def test_a_broken_link_is_found() -> None:
 def _options(command: str) -> set[str]:
     parser = argparse.ArgumentParser(prog=command)
     importlib.import_module(f"launcher.commands.{command.replace('-', '_')}").add_arguments(parser)
-    return {option for action in parser._actions for option in action.option_strings}
+    found, parsers = set(), [parser]
+    for one in parsers:  # and those of its sub-commands
+        found |= {option for action in one._actions for option in action.option_strings}
+        parsers += [
+            below
+            for action in one._actions
+            if isinstance(action, argparse._SubParsersAction)
+            for below in action.choices.values()
+        ]
+    return found
 
 
 def _wrong_commands(text: str) -> list[str]:

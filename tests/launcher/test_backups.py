@@ -20,13 +20,14 @@ import psycopg2
 import pytest
 
 from launcher.backups.database_copies import wait_for_segment
-from launcher.data_folder import lay_out
+from launcher.data_folder import held, lay_out
 from launcher.embedded import postgres, valkey
 from launcher.embedded.log_archive import archive_settings, make_archive
 from launcher.embedded.roles import ROLES, DatabaseUrls, database_urls, prepare_database
 from launcher.secret_files import ensure_secret, random_password
 from launcher.settings import Settings, read_settings
 from launcher.stack import ensure_keys
+from launcher.status_file import write_status
 from launcher.testing import running_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +64,7 @@ class Installation:
             home=self.data / "valkey", copies=self.data / "software", password_file=secrets / "valkey"
         )
         with (
+            held(data=self.data, checkout=ROOT),
             running_server(
                 command=cluster.command(),
                 account=cluster.account,
@@ -83,6 +85,12 @@ class Installation:
                 host=str(cluster.socket_folder), port=postgres.PORT, passwords=passwords
             )
             self.variables = {**urls.as_environment(), "AERODROME_REDIS_URL": server.url}
+            facts = {
+                "base_url": "http://127.0.0.1:1",
+                "database": {f"{key}_url": getattr(urls, key) for key in ROLES},
+                "redis": {"url": server.url},
+            }
+            write_status(data=self.data, state="running", facts=facts, processes=[])
             yield cluster
 
     def python(self, *arguments: str) -> str:
@@ -304,3 +312,23 @@ def test_one_file_holds_all_of_it(kept: Kept) -> None:
     assert back.returncode == 0, back.stderr
     with target.running():
         assert target.told("read") == kept.last
+
+
+@pytest.mark.heavy
+def test_one_tenant_goes_back_and_its_neighbour_stays(kept: Kept) -> None:
+    """From the backup and the log archive, in the running installation: beta as of an instant, all else as it is."""
+    origin = kept.origin
+    at = ("--until", kept.between.isoformat(), "--wal", str(kept.room / "wal"))
+    with origin.running():
+        before = origin.told("change", "beta")
+        assert before["beta"]["secret"] == "changed" and before["beta"]["runs"] != kept.second["beta"]["runs"]
+        done = origin.command("tenant", "restore", "beta", "--from", str(kept.backup), *at)
+        assert done.returncode == 0, done.stderr
+        after = origin.told("read")
+        for name in ("runs", "tasks", "secret", "logs"):
+            assert after["beta"][name] == kept.second["beta"][name], name
+        assert after["beta"]["audit"][0] is True
+        assert {slug: told for slug, told in after.items() if slug != "beta"} == {
+            slug: told for slug, told in before.items() if slug != "beta"
+        }
+    assert not list(origin.data.glob("restoring-*"))

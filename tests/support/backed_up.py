@@ -1,4 +1,5 @@
-"""In a process of its own, on the database of its environment: `make SLUG...` puts real data there, `read` tells it.
+"""In a process of its own, on the database of its environment: `make SLUG...` puts real data there, `change SLUG`
+changes some, `read` tells it.
 
 A tenant with a finished run, a sealed Variable, a log, a large XCom, an artefact, a Git commit and a signed audit chain.
 """
@@ -60,6 +61,20 @@ def make(slug: str) -> None:
     commit = _git(repository, "commit-tree", tree, "-m", slug)
     _git(repository, "update-ref", "refs/heads/main", commit)
     _sign(tenant.id)
+
+
+def change(slug: str) -> None:
+    """What a restore takes back: another secret, one more run."""
+    from controlplane.foundation.clock import utc_now
+    from controlplane.secrets import variables
+    from tenants.models.tenant import Tenant
+    from tenants.scope import tenant_scope
+    from tests.support.walk import walk_for
+
+    tenant = Tenant.objects.using("auth").get(slug=slug)
+    walk_for(tenant, name=f"changer-{slug}").trigger("example", run_id="later")
+    with tenant_scope(tenant.id):
+        variables.put(key="password", value="changed", description=None, now=utc_now())
 
 
 def _git(repository: Path, *arguments: str, said: str = "") -> str:
@@ -134,7 +149,6 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    if sys.argv[1] == "make":
-        for slug in sys.argv[2:]:
-            make(slug)
+    for slug in sys.argv[2:]:
+        {"make": make, "change": change}[sys.argv[1]](slug)
     print(json.dumps(read()))

@@ -8,10 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from api.tenant_archives import REFUSALS, passphrase_of, told
+from api.tenant_archives import REFUSALS, passphrase_of, tenant_named, told
 from controlplane.foundation.clock import utc_now
 from controlplane.maintenance.archive.write import export_tenant
-from tenants.models.tenant import Tenant
 
 
 class Command(BaseCommand):
@@ -27,12 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--repositories", type=Path, help="where else the Git repository may be")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tenant = Tenant.objects.using("auth").filter(slug=options["slug"]).first()
-        if tenant is None:
-            raise CommandError(f"There is no tenant {options['slug']!r}.")
         try:
             done = export_tenant(
-                tenant=tenant,
+                tenant=tenant_named(options["slug"]),
                 target=options["file"].absolute(),
                 passphrase=passphrase_of(options["passphrase_file"]),
                 now=utc_now(),

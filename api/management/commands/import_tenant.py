@@ -8,10 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from api.tenant_archives import REFUSALS, passphrase_of, put_told
+from api.tenant_archives import REFUSALS, passphrase_of, person_named, put_told
 from controlplane.foundation.clock import utc_now
 from controlplane.maintenance.archive.put import import_tenant
-from tenants.models.user import User
 
 
 class Command(BaseCommand):
@@ -25,14 +24,11 @@ class Command(BaseCommand):
         parser.add_argument("--start", action="store_true", help="schedule its DAGs at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        owner = User.objects.using("auth").filter(username=options["owner"], is_active=True).first()
-        if owner is None:
-            raise CommandError(f"There is no person {options['owner']!r}.")
         try:
             done = import_tenant(
                 path=options["file"].absolute(),
                 slug=options["slug"],
-                owner=owner,
+                owner=person_named(options["owner"]),
                 passphrase=passphrase_of(options["passphrase_file"]),
                 start=options["start"],
                 now=utc_now(),
