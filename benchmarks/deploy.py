@@ -89,7 +89,7 @@ def deploy(tenant: Tenant, clone: Clone) -> Deploy:
     began, clock = time.monotonic(), time.time_ns()
     clone.push()
     answered = time.monotonic() - began
-    visible = _wait_visible(tenant, mark) - began
+    visible = wait_visible(tenant, mark) - began
     return Deploy(answered, visible, _first_line(tenant, clock))
 
 
@@ -102,19 +102,21 @@ def new_tenant(product: Product) -> NewTenant:
         mark = clone.change()
         clone.push()
         pushed = time.monotonic() - began
-        visible = _wait_visible(tenant, mark) - began
+        visible = wait_visible(tenant, mark) - began
         return NewTenant(signed_up, pushed, visible, _first_line(tenant, clock))
 
 
 class Clone:
     """A working tree with two DAG files, one of which changes, and the tenant's remote."""
 
-    def __init__(self, folder: Path, tenant: Tenant) -> None:
+    def __init__(self, folder: Path, tenant: Tenant, *, url: str = "") -> None:
+        """`url`: another remote than the tenant's own."""
         self.folder = folder
         where = urlsplit(tenant.git["url"])
         access = f"{tenant.git['username']}:{tenant.git['token']}"
+        own = f"{where.scheme}://{access}@{where.netloc}{where.path}"
         self._git("init", "--quiet", "--initial-branch=main")
-        self._git("remote", "add", "origin", f"{where.scheme}://{access}@{where.netloc}{where.path}")
+        self._git("remote", "add", "origin", url or own)
         (folder / "dags").mkdir()
         shutil.copy(SOURCE.with_name("bench_chain.py"), folder / "dags")
 
@@ -132,7 +134,11 @@ class Clone:
     def push(self) -> None:
         self._git("push", "--quiet", "origin", "main")
 
-    def _git(self, *words: str) -> None:
+    def head(self) -> str:
+        """The commit that is to be pushed, or was."""
+        return self._git("rev-parse", "HEAD").strip()
+
+    def _git(self, *words: str) -> str:
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.folder),
@@ -146,6 +152,7 @@ class Clone:
         )
         if done.returncode:
             raise RuntimeError(f"git {words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+        return done.stdout
 
 
 class _clone:
@@ -162,7 +169,7 @@ class _clone:
         self._folder.cleanup()
 
 
-def _wait_visible(tenant: Tenant, mark: str) -> float:
+def wait_visible(tenant: Tenant, mark: str) -> float:
     """The monotonic instant at which the API showed the DAG with this mark."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
