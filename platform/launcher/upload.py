@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from launcher.validate.folder import pack
+from launcher.validate.show import escaped
 
 ANSWER_SECONDS = 90.0
 LOOK_SECONDS = 1.0
@@ -82,12 +83,16 @@ def lines_of(outcome: Outcome, *, as_github: bool) -> Iterator[str]:
         place = f"{error['path']}:{error['line']}" if error.get("line") else error.get("path") or "the bundle"
         said = " ".join(str(error["message"]).split())
         if as_github:
-            where = f"file={error['path']},line={error.get('line') or 1}" if error.get("path") else ""
-            yield f"::error {where}::{said}"
+            where = (
+                f"file={escaped(error['path'], ',:')},line={error.get('line') or 1}"
+                if error.get("path")
+                else ""
+            )
+            yield f"::error {where}::{escaped(said)}"
         else:
             yield f"ERROR  {place}: {said}"
     if outcome.trial is not None:
-        yield f"canary {outcome.trial['state']}: {outcome.trial['message']}"
+        yield f"canary {outcome.trial['state']}: {' '.join(outcome.trial['message'].split())}"
     if outcome.number is None:
         yield f"bundle {outcome.bundle_id} is {outcome.state}; the tenant deploys by hand or is pinned: nothing is in force by it"
     else:

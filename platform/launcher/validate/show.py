@@ -65,13 +65,14 @@ def as_json(verdict: Verdict) -> str:
 def as_github(verdict: Verdict) -> Iterator[str]:
     """Workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
     for problem in verdict.problems:
-        place = f"file={_escaped(problem.path, ',:')}," if problem.path else ""
+        place = f"file={escaped(problem.path, ',:')}," if problem.path else ""
         place += f"line={problem.line}," if problem.line else ""
         text = problem.message + (f" -> {problem.hint}" if problem.hint else "")
-        yield f"::{_GITHUB[problem.level]} {place}title={_escaped(problem.code, ',:')}::{_escaped(text)}"
+        yield f"::{_GITHUB[problem.level]} {place}title={escaped(problem.code, ',:')}::{escaped(text)}"
 
 
-def _escaped(text: str, also: str = "") -> str:
+def escaped(text: str, also: str = "") -> str:
+    """As a workflow command takes it: what a file name or a message holds begins no command of its own."""
     text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     for character, code in ((",", "%2C"), (":", "%3A")):
         if character in also:
