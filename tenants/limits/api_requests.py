@@ -41,5 +41,5 @@ def _read(tenant_id: UUID) -> int | None:
     for row in (given, ours):
         if row is not None and name in row.overrides:
             return row.overrides[name]  # type: ignore[no-any-return]
-    plan, _ = plan_of(given and given.plan, ours and ours.plan, using="auth")
+    plan, _ = plan_of(given.plan if given else None, ours.plan if ours else None, using="auth")
     return plan.limits.get(name) if plan else None

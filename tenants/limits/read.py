@@ -35,7 +35,7 @@ def read_quota(*, using: str = "default") -> Quota:
     tenant = Tenant.objects.using(using).get(id=require_tenant(using=using))
     given = TenantQuota.objects.using(using).filter(tenant_id=tenant.id).first()
     ours = OrganisationQuota.objects.using(using).filter(organisation_id=tenant.organisation_id).first()
-    plan, source = plan_of(given and given.plan, ours and ours.plan, using=using)
+    plan, source = plan_of(given.plan if given else None, ours.plan if ours else None, using=using)
     limits = effective(
         plan=plan.limits if plan else {},
         overrides=given.overrides if given else {},

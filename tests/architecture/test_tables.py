@@ -25,6 +25,7 @@ PLATFORM = frozenset(
         "mail",
         "organisation",
         "organisation_member",
+        "organisation_quota",
         "periodic_job",
         "person_identity",
         "plan",

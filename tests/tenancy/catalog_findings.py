@@ -12,6 +12,7 @@ from django.apps import apps
 
 from tenants import rls_parts
 from tenants.rls import OWNER, ROLES, PlatformTable, TenantForeignKey, TenantTable
+from tenants.rls_organisations import OrganisationTable
 from tests.support.catalog import Table, read_tables, rows
 
 MINE = "( SELECT app.tenant() AS tenant)"
@@ -119,6 +120,8 @@ def _of_declarations(tables: dict[str, Table]) -> Iterator[str]:
                 names = {key.name for key in tables[model._meta.db_table].foreign_keys}
                 if constraint.name not in names:
                     yield f"{model._meta.db_table}: declared foreign key {constraint.name} is missing"
+            if isinstance(constraint, OrganisationTable):
+                yield from _organisation_differences(tables[model._meta.db_table])
             if isinstance(constraint, PlatformTable) and model._meta.db_table not in NO_TENANT:
                 yield f"{model._meta.db_table}: declared as the platform's, not on the reviewed list"
     for name, table in tables.items():

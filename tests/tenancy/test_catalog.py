@@ -47,6 +47,9 @@ FAULTS = {
     "ALTER POLICY owner_delete ON audit_row USING (true)": "audit_row: policy owner_delete is",
     "CREATE VIEW stray AS SELECT * FROM pool": "view stray: shows what its owner sees",
     "CREATE MATERIALIZED VIEW stray AS SELECT * FROM pool": "view stray: shows what its owner sees",
+    "ALTER TABLE organisation_quota NO FORCE ROW LEVEL SECURITY": "organisation_quota: row-level security is off",
+    "ALTER POLICY organisation_rows ON organisation_quota USING (true)": "organisation_quota: policy organisation_rows",
+    "DROP POLICY organisation_rows ON organisation_quota": "organisation_quota: its policies are",
     "ALTER FUNCTION app.tenant() VOLATILE": "function tenant: not STABLE",
 }
 

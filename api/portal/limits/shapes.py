@@ -61,7 +61,7 @@ class PlanBody(serializers.Serializer[None]):
 class PlanShape(serializers.Serializer[None]):
     name = serializers.CharField()
     title = serializers.CharField()
-    limits = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    limits = serializers.DictField(child=serializers.FloatField(allow_null=True))
     prices = serializers.DictField(child=serializers.IntegerField())
     currency = serializers.CharField()
     is_default = serializers.BooleanField()
@@ -91,7 +91,7 @@ class ChosenPlanBody(serializers.Serializer[None]):
 class OfferedPlanShape(serializers.Serializer[None]):
     name = serializers.CharField()
     title = serializers.CharField()
-    limits = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    limits = serializers.DictField(child=serializers.FloatField(allow_null=True))
     prices = serializers.DictField(child=serializers.IntegerField())
     currency = serializers.CharField()
 
@@ -100,7 +100,7 @@ class OrganisationQuotaShape(serializers.Serializer[None]):
     """`plan` null: the default one."""
 
     plan = serializers.CharField(allow_null=True)
-    overrides = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    overrides = serializers.DictField(child=serializers.FloatField(allow_null=True))
     reason = serializers.CharField(allow_blank=True)
     changed_at = serializers.DateTimeField(allow_null=True)
     changed_by = serializers.CharField(allow_null=True)
@@ -109,7 +109,7 @@ class OrganisationQuotaShape(serializers.Serializer[None]):
 class GivenTenantShape(serializers.Serializer[None]):
     tenant = serializers.CharField()
     plan = serializers.CharField(allow_null=True)
-    overrides = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    overrides = serializers.DictField(child=serializers.FloatField(allow_null=True))
 
 
 class OrganisationPlanShape(serializers.Serializer[None]):
@@ -117,7 +117,7 @@ class OrganisationPlanShape(serializers.Serializer[None]):
 
     plan = OfferedPlanShape(allow_null=True)
     plan_source = serializers.ChoiceField(PLAN_SOURCES[1:], allow_null=True)
-    overrides = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    overrides = serializers.DictField(child=serializers.FloatField(allow_null=True))
     reason = serializers.CharField(allow_blank=True)
     changed_at = serializers.DateTimeField(allow_null=True)
     changed_by = serializers.CharField(allow_null=True)
