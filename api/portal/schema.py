@@ -49,6 +49,7 @@ _TITLES = {
     "422": "Fields are missing or wrong; nothing was changed",
     "429": "Too many requests, or a limit of the tenant is reached",
     "500": "Our fault; the log has the id",
+    "502": "The identity provider gives no answer",
     "503": "Something that is needed is away for a moment",
 }
 _PROBLEM: dict[str, Any] = {
@@ -143,7 +144,9 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         }
     }
     for shape in components["schemas"].values():
-        for field in shape.get("properties", {}).values():
+        fields = list(shape.get("properties", {}).values())
+        fields += [field["additionalProperties"] for field in fields if "additionalProperties" in field]
+        for field in (each for each in fields if isinstance(each, dict)):
             if field.get("default") == "" and field.get("minLength"):
                 del field["default"]  # leaving it out is something else than sending an empty text
             if {} in field.get("oneOf", ()):
@@ -186,6 +189,8 @@ def _refusals(path: str, method: str, is_open: bool) -> set[str]:
         found |= {"422"}
     if method in ("patch", "put", "delete") and of_tenant(path):
         found |= {"412"}
+    if "/sso/" in path:
+        found |= {"502"}
     return found
 
 

@@ -38,12 +38,12 @@ def _operations(*, reads: bool) -> list[tuple[str, str]]:
 
 
 def test_reads(tenant: Tenant, actor: Any) -> None:
-    wrong = _wrong(tenant, actor("Owner"), _operations(reads=True), 4)
+    wrong = _wrong(tenant, actor("Owner"), _operations(reads=True), 2)
     assert not wrong, "\n".join(wrong)
 
 
 def test_changes(tenant: Tenant, actor: Any) -> None:
-    wrong = _wrong(tenant, actor("Owner"), _operations(reads=False), 5)
+    wrong = _wrong(tenant, actor("Owner"), _operations(reads=False), 3)
     assert not wrong, "\n".join(wrong)
 
 

@@ -93,12 +93,12 @@ def _wrong(tenant: Tenant, member: Actor, *, reads: bool, examples: int) -> list
 
 
 def test_reads(tenant: Tenant, member: Actor) -> None:
-    wrong = _wrong(tenant, member, reads=True, examples=4)
+    wrong = _wrong(tenant, member, reads=True, examples=3)
     assert not wrong, "\n".join(wrong)
 
 
 def test_changes(tenant: Tenant, member: Actor) -> None:
-    wrong = _wrong(tenant, member, reads=False, examples=5)
+    wrong = _wrong(tenant, member, reads=False, examples=3)
     assert not wrong, "\n".join(wrong)
 
 

@@ -147,11 +147,20 @@ def _of_people(tenant: Tenant, user: User) -> dict[str, Any]:
         Plan(name=f"plan-{number}", title="Plan", changed_at=NOW, changed_by="ada").save(
             using="auth", force_insert=True
         )
-        periodic.register(name=f"{JOB}_{'abc'[number]}", what="Does nothing", run=_nothing, every_seconds=60)
-    beat.store_schedules()
-    for number in range(3):
-        periodic.forget(f"{JOB}_{'abc'[number]}")
+    _scheduled()
     return {"session_id": session_id, "factor_id": factor.id, "provider_id": provider.id}
+
+
+def _scheduled() -> None:
+    """Three jobs that have schedules; the process forgets them at once."""
+    names = [f"{JOB}_{each}" for each in "abc"]
+    try:
+        for name in names:
+            periodic.register(name=name, what="Does nothing", run=_nothing, every_seconds=60)
+        beat.store_schedules()
+    finally:
+        for name in names:
+            periodic.forget(name)
 
 
 def _nothing(now: Any) -> str:

@@ -48,7 +48,7 @@ class Roles(PortalView):
         ]
         with tenant_scope(access.tenant_id):
             found = [*built_in, *(_shape(row) for row in Role.objects.order_by("name")[:MAX_ROLES])]
-        page = page_of_all(request, found, lambda row: [not row["is_built_in"], row["name"]])
+        page = page_of_all(request, found, lambda row: [_rank(row), row["name"]])
         return page.answer("roles", page.rows)
 
     @extend_schema(request=NewRoleBody, responses={201: RoleShape})
@@ -113,6 +113,11 @@ class OneRole(PortalView):
             }
             return problem(_IN_USE, detail=str(error), used_by=used)
         return Response(status=204)
+
+
+def _rank(row: dict[str, Any]) -> int:
+    """Built-in roles by what they may do, then the tenant's own."""
+    return list(PERMISSIONS).index(row["name"]) if row["is_built_in"] else len(PERMISSIONS)
 
 
 def _shape(row: Role) -> dict[str, Any]:

@@ -129,7 +129,6 @@ class AlertShape(serializers.Serializer[None]):
 
 class AlertsShape(PageShape):
     alerts = AlertShape(many=True)
-    next_after = serializers.UUIDField(allow_null=True, help_text="Give it as `after` to go on")
 
 
 class AlertQuery(serializers.Serializer[None]):
@@ -157,7 +156,6 @@ class NotificationShape(serializers.Serializer[None]):
 
 class NotificationsShape(PageShape):
     notifications = NotificationShape(many=True)
-    next_after = serializers.UUIDField(allow_null=True)
 
 
 class NotificationQuery(serializers.Serializer[None]):

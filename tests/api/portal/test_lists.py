@@ -96,7 +96,7 @@ def test_wrong_pages_are_refused_by_name(three: Three) -> None:
     door = three.door()
     for path in paged():
         at = three.fill(path)
-        wrong = {"limit": (0, MOST + 1, "x", ""), "after": ("x", "", "\x00", "x:y", "{}", "é", "a" * 5000)}
+        wrong = {"limit": (0, MOST + 1, "x"), "after": ("", "x:y\x00", "a" * 5000)}
         for name, values in wrong.items():
             for value in values:
                 answer = door.get(at, {**three.query(path), name: value})

@@ -130,7 +130,7 @@ def test_what_was_begun_and_not_confirmed_asks_for_nothing(portal: Door, mine: D
     refused = mine.post(f"/me/factors/totp/{made['id']}", {"code": "1"})
     assert (refused.status, refused["code"]) == (422, "factor-refused")
     assert sign_in(portal).status == 200
-    assert mine.get("/me/factors").body == {"factors": [], "recovery_codes_left": 0}
+    assert mine.get("/me/factors").body == {"factors": [], "recovery_codes_left": 0, "next": None}
 
 
 def test_the_password_is_asked_for_again(mine: Door) -> None:
@@ -140,7 +140,7 @@ def test_the_password_is_asked_for_again(mine: Door) -> None:
         refused = mine.post(f"/me/factors/{path}", {"password": "a wrong one"})
         assert (refused.status, refused["code"]) == (422, "password-wrong")
     assert mine.post(f"/me/factors/{factor['id']}/remove", {"password": PASSWORD}).status == 204
-    assert mine.get("/me/factors").body == {"factors": [], "recovery_codes_left": 0}
+    assert mine.get("/me/factors").body == {"factors": [], "recovery_codes_left": 0, "next": None}
 
 
 def test_nobody_touches_the_factors_of_others(portal: Door, mine: Door) -> None:
