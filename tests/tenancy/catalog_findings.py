@@ -133,6 +133,22 @@ def _of_declarations(tables: dict[str, Table]) -> Iterator[str]:
         yield from _policy_differences(table, declared[name], parts[name])
 
 
+def _organisation_differences(table: Table) -> Iterator[str]:
+    """Rows of organisations: each tenant sees its own organisation's, the sign-in role all."""
+    if not (table.has_rls and table.forces_rls):
+        yield f"{table.name}: row-level security is off, or not forced"
+    if set(table.policies) != {"organisation_rows", "wide_auth"}:
+        yield f"{table.name}: its policies are {sorted(table.policies)}"
+        return
+    rows, wide = table.policies["organisation_rows"], table.policies["wide_auth"]
+    told = "".join(rows.using.split())
+    through = "organisation_id=(SELECTt.organisation_idFROMtenanttWHERE(t.id=(SELECTapp.tenant()AStenant)))"
+    if rows.command != "SELECT" or ROLES["auth"] in rows.roles or through not in told:
+        yield f"{table.name}: policy organisation_rows is {rows}"
+    if wide.roles != (ROLES["auth"],):
+        yield f"{table.name}: policy wide_auth is for {wide.roles}"
+
+
 def _policy_differences(table: Table, wall: TenantTable, part: str | None) -> Iterator[str]:
     """`part`: the condition of the policy for parts of a tenant, if its model has one."""
     wide = [ROLES[role] for role in wall.wide]
