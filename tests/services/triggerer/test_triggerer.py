@@ -32,6 +32,7 @@ from tests.support import specs
 from tests.support.actors import Door
 from tests.support.deferrals import OWN, to_own
 from tests.support.factories import parsed_dag
+from tests.support.sessions import Other
 from tests.support.walk import Walk, walk_for
 
 pytestmark = pytest.mark.django_db
@@ -301,3 +302,19 @@ def test_a_tenant_runs_no_more_triggers_than_it_may(tenant: Tenant, other_tenant
         name="small", title="", limits={"triggers": None}, prices={}, is_default=True, by="op", now=utc_now()
     )
     assert len(_claim(walk)) == 1
+
+
+def test_two_agents_at_once_claim_no_more_than_the_tenant_may_run(tenant: Tenant, superuser: Any) -> None:
+    put_plan(
+        name="small", title="", limits={"triggers": 2}, prices={}, is_default=True, by="op", now=utc_now()
+    )
+    walk = _deferred(tenant, 4)
+    second = walk_for(tenant, name="another")
+    theirs: list[Order] = []
+    with tenant_scope(tenant.id):
+        mine = _claim(walk)
+        other = Other(lambda: theirs.extend(_claim(second)))
+        other.wait_until_blocked(superuser)
+    other.join()
+    assert other.error is None
+    assert (len(mine), theirs) == (2, [])
