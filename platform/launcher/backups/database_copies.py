@@ -153,14 +153,16 @@ def wait_for_segment(*, admin: dict[str, Any], archive: Path, seconds: float = 6
 
 
 def _is_open(cluster: postgres.PostgresCluster) -> bool:
-    """Answers, and its recovery is over."""
+    """Answers, and its recovery is over. One that ends while it is asked does not answer."""
     try:
-        connection = psycopg2.connect(**cluster.connect_arguments(), connect_timeout=2)
+        with (
+            closing(psycopg2.connect(**cluster.connect_arguments(), connect_timeout=2)) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SELECT pg_is_in_recovery()")
+            row = cursor.fetchone()
     except psycopg2.OperationalError:
         return False
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_is_in_recovery()")
-        row = cursor.fetchone()
     return bool(row and not row[0])
 
 

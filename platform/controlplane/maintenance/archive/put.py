@@ -11,12 +11,14 @@ were. When it dies anywhere, the tenant stays closed, and the same call again go
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from controlplane.foundation.db import notify
 from controlplane.ledger.freeze import freeze_tenant, thaw_tenant
@@ -32,13 +34,14 @@ from controlplane.maintenance.archive.put_objects import (
 )
 from controlplane.maintenance.archive.put_rows import Putting, empty, highest_fence, put_rows
 from controlplane.maintenance.archive.sealing import Sealing
+from controlplane.maintenance.purge import purge_tenant
 from tenants.audit.record import record_change
 from tenants.models.audit_row import AuditRow
 from tenants.models.membership import Membership
 from tenants.models.tenant import ENVIRONMENTS, Tenant
 from tenants.models.user import User
-from tenants.organisations import make_organisation
-from tenants.scope import tenant_scope
+from tenants.organisations import delete_organisation, make_organisation
+from tenants.scope import require_tenant, tenant_scope
 from tenants.slugs import check_slug
 
 
@@ -77,29 +80,18 @@ def import_tenant(
     """
     with read.opened(path) as archive:
         sealing = _sealing(archive, passphrase)
-        tenant = _begun(archive, slug or archive.manifest.tenant["slug"], owner)
-        ids = _ids(archive, tenant.id)
-        objects = put_objects(archive, ids=ids) + put_logs(archive, ids=ids)
-        put_repository(archive, tenant_id=tenant.id)
-        putting = Putting(archive, ids, sealing)
-        tables = fates.put_into_new()
+        tenant, is_new = _begun(archive, slug or archive.manifest.tenant["slug"], owner)
         try:
-            with tenant_scope(tenant.id):
-                empty({table: model for table, model in tables.items() if table not in fates.HISTORY})
-                rows = put_rows(putting, tables, now=now)
-                chain = _put_chain(putting, now)
-                TenantLease.objects.bulk_create(
-                    [TenantLease(id=tenant.id, tenant_id=tenant.id)], ignore_conflicts=True
-                )
-                record_change(
-                    action="tenant.imported",
-                    target=f"tenant:{tenant.id}",
-                    after={"archive": archive.sha256, "taken_at": archive.manifest.taken_at},
-                )
-        except IntegrityError as error:
-            raise ArchiveUnusable(f"its rows cannot be put here: {error}") from error
+            ids = _ids(archive, tenant.id)
+            objects = put_objects(archive, ids=ids) + put_logs(archive, ids=ids)
+            put_repository(archive, tenant_id=tenant.id)
+            rows = _put_rows(Putting(archive, ids, sealing), now)
+        except (ArchiveUnusable, PassphraseWrong):
+            if is_new:
+                _undo(tenant)
+            raise
         _open(tenant, start=start)
-        return Put(tenant, rows + chain, objects, not ids.changes, start)
+        return Put(tenant, rows, objects, not ids.changes, start)
 
 
 def restore_tenant(*, path: Path, slug: str, passphrase: str | None, now: datetime) -> Put:
@@ -118,18 +110,11 @@ def restore_tenant(*, path: Path, slug: str, passphrase: str | None, now: dateti
         aside = set_logs_aside(tenant.id, name=archive.sha256[:12])
         objects += put_logs(archive, ids=ids)
         tables = fates.put_in_place()
-        try:
-            with tenant_scope(tenant.id):
-                putting = Putting(archive, ids, sealing, fence=highest_fence() + 1)
-                empty(tables)
-                rows = put_rows(putting, tables, now=now)
-                record_change(
-                    action="tenant.restored",
-                    target=f"tenant:{tenant.id}",
-                    after={"archive": archive.sha256, "taken_at": archive.manifest.taken_at},
-                )
-        except IntegrityError as error:
-            raise ArchiveUnusable(f"its rows cannot be put here: {error}") from error
+        with _in_scope(tenant.id):
+            putting = Putting(archive, ids, sealing, fence=highest_fence() + 1)
+            empty(tables)
+            rows = put_rows(putting, tables, now=now)
+            _record("tenant.restored", archive)
         said = archive.manifest.tenant
         with transaction.atomic(using="auth"):
             Tenant.objects.using("auth").filter(id=tenant.id).update(
@@ -149,6 +134,45 @@ def start_tenant(*, slug: str) -> bool:
         return thaw_tenant()
 
 
+@contextmanager
+def _in_scope(tenant_id: UUID) -> Iterator[None]:
+    """The tenant's scope; rows that the database refuses make the archive unusable."""
+    try:
+        with tenant_scope(tenant_id):
+            yield
+    except (IntegrityError, DataError) as error:
+        raise ArchiveUnusable(f"its rows cannot be put here: {error}") from error
+
+
+def _put_rows(putting: Putting, now: datetime) -> int:
+    """All rows of a new tenant, in one transaction; how many."""
+    tables, tenant_id = fates.put_into_new(), putting.ids.new
+    with _in_scope(tenant_id):
+        empty({table: model for table, model in tables.items() if table not in fates.HISTORY})
+        rows = put_rows(putting, tables, now=now) + _put_chain(putting, now)
+        TenantLease.objects.bulk_create(
+            [TenantLease(id=tenant_id, tenant_id=tenant_id)], ignore_conflicts=True
+        )
+        _record("tenant.imported", putting.archive)
+    return rows
+
+
+def _record(action: str, archive: read.Archive) -> None:
+    record_change(
+        action=action,
+        target=f"tenant:{require_tenant()}",
+        after={"archive": archive.sha256, "taken_at": archive.manifest.taken_at},
+    )
+
+
+def _undo(tenant: Tenant) -> None:
+    """A tenant that could not be made is gone, with its name."""
+    with transaction.atomic(using="auth"):
+        Tenant.objects.using("auth").filter(id=tenant.id, state="importing").update(state="purging")
+    purge_tenant(tenant=tenant)
+    delete_organisation(organisation_id=tenant.organisation_id)
+
+
 def _sealing(archive: read.Archive, passphrase: str | None) -> Sealing | None:
     if archive.manifest.secrets != "sealed":
         return None
@@ -157,14 +181,14 @@ def _sealing(archive: read.Archive, passphrase: str | None) -> Sealing | None:
     return Sealing(passphrase=passphrase, said=archive.manifest.sealing)
 
 
-def _begun(archive: read.Archive, slug: str, owner: User) -> Tenant:
-    """The tenant, closed, and known to be made of this archive; made if nobody has its name."""
+def _begun(archive: read.Archive, slug: str, owner: User) -> tuple[Tenant, bool]:
+    """The tenant, closed, and known to be made of this archive; made if nobody has its name (True)."""
     check_slug(slug)
     with transaction.atomic(using="auth"):
         found = Tenant.objects.using("auth").filter(slug=slug).first()
         if found is not None:
             if found.settings.get("import") == archive.sha256 and found.state == "importing":
-                return found
+                return found, False
             same = " of this very archive" if found.settings.get("import") == archive.sha256 else ""
             raise TenantExists(f"there is a tenant '{slug}' already{same}: give another name (--as)")
         said = archive.manifest.tenant
@@ -188,7 +212,7 @@ def _begun(archive: read.Archive, slug: str, owner: User) -> Tenant:
             [TenantLease(id=tenant.id, tenant_id=tenant.id)], ignore_conflicts=True
         )
         freeze_tenant()
-    return tenant
+    return tenant, True
 
 
 def _ids(archive: read.Archive, tenant_id: UUID) -> NewIds:

@@ -19,7 +19,7 @@ from django.db.models import Max, Model
 from controlplane.ledger.clearing import let_go
 from controlplane.ledger.rescue import lose_tasks
 from controlplane.maintenance.archive import fates
-from controlplane.maintenance.archive.contents import ArchiveUnusable
+from controlplane.maintenance.archive.contents import ArchiveUnusable, PassphraseWrong
 from controlplane.maintenance.archive.new_ids import NewIds
 from controlplane.maintenance.archive.read import Archive, Row
 from controlplane.maintenance.archive.release import column_type
@@ -92,8 +92,8 @@ def _fences(model: type[Model]) -> list[str]:
 
 def _changed(putting: Putting, table: str, model: type[Model], row: Row) -> Row | None:
     ids = putting.ids
-    _seal_again(putting, table, row)
     try:
+        _seal_again(putting, table, row)
         for field_ in fates.columns(model):
             value = row[field_.column]
             if value is None:
@@ -105,12 +105,14 @@ def _changed(putting: Putting, table: str, model: type[Model], row: Row) -> Row 
                 row[field_.column] = ids.in_json(value)
             elif field_.column in FENCES and putting.fence:
                 row[field_.column] = str(int(value) + putting.fence)
+        if table == "workload":
+            _free(putting, row)
+    except (ArchiveUnusable, PassphraseWrong):
+        raise
     except ValueError as error:
         raise ArchiveUnusable(f"tables/{table}.ndjson holds what no {table} can be: {error}") from error
     if row.get("kept_as") and table == "xcom":
         row["kept_as"] = _own_object(str(row["kept_as"]), ids)
-    if table == "workload":
-        _free(putting, row)
     if table == "errand":
         row["claimed_until"] = None
     return row

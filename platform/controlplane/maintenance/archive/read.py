@@ -81,7 +81,10 @@ class Archive:
         for table, model in fates.put_into_new().items():
             if any(field.primary_key for field in fates.columns(model)):
                 for batch in self.batches(table):
-                    found.update(UUID(str(row["id"])).int for row in batch)
+                    try:
+                        found.update(UUID(str(row["id"])).int for row in batch)
+                    except ValueError as error:
+                        raise ArchiveUnusable(f"tables/{table}.ndjson holds what is no id") from error
         return found
 
 
