@@ -100,10 +100,13 @@ ITEM_HANDLERS = {
     "alert_tell": tell.alert_due,
     "alert_escalate": tell.escalation_due,
     "alert_absent": absence.absence_due,
+    "alert_check": recovery.check_due,
     "window": windows.window_over,
     "watchers": asset_watchers.sync_due,
     "forget": task_states.forget_due,
     "usage": usage.usage_due,
+    "reparse": reparse.interval_over,
+    "canary": canary.canaries_due,
 }
 """What the scheduler does with items of other stations."""
 
@@ -113,8 +116,6 @@ GIVE_UP = {
     "timetable": timetables.timetable_lost,
     "callback": callbacks.lost,
     connection_tests.KIND: connection_tests.give_up,
-    "reparse": reparse.interval_over,
-    "canary": canary.canaries_due,
 }
 """What rescue does with work of other stations that was lost too often."""
 

@@ -102,7 +102,7 @@ def signals_due(*, ref: UUID | None, now: datetime, using: str) -> None:
         add_items(items=[("alert", None, now)], using=using)
     rules = list(AlertRule.objects.using(using).filter(is_enabled=True))
     windows = Windows.load(now=now, using=using)
-    facts = _Facts(signals, now, using)
+    facts = Facts(signals, now, using)
     found: dict[tuple[UUID, str], Finding] = {}
     for rule in rules:
         for signal in signals:
@@ -125,7 +125,7 @@ def settle(*, signals: Sequence[Signal], now: datetime, using: str) -> None:
         add_items(items=[("alert_tell", row[0], now) for row in over if row[1]], using=using)
 
 
-class _Facts:
+class Facts:
     """What the rules of one batch need to know besides its signals: read once, and only if asked for."""
 
     def __init__(self, signals: Sequence[Signal], now: datetime, using: str) -> None:
@@ -178,7 +178,7 @@ def _weigh(
     signal: Signal,
     windows: Windows,
     found: dict[tuple[UUID, str], Finding],
-    facts: _Facts,
+    facts: Facts,
 ) -> None:
     what, cause, is_fast = _WORDS.get(signal.kind, signal.kind), _cause(signal), False
     if (
@@ -229,7 +229,7 @@ def _cause(signal: Signal) -> str:
     return normal_cause(str(told))
 
 
-def _slow(rule: AlertRule, signal: Signal, facts: _Facts) -> regression.Slow | None:
+def _slow(rule: AlertRule, signal: Signal, facts: Facts) -> regression.Slow | None:
     if signal.seconds is None or signal.run is None:
         return None
     number = {name: setting(rule.kind, rule.settings, name) for name in KINDS[rule.kind].settings}

@@ -1,4 +1,5 @@
--- Purpose: findings join the alert of their group that goes on, or open one; each plans its next notification once.
+-- Purpose: findings join the alert of their group that goes on, or open one; each plans its next notification once, and
+-- one that opens the first look at whether its cause is gone.
 -- Locks: the alerts, in key order. Index: alert_going_on. Bound: the findings given, one per group.
 -- Rows out: (id, rule_id, was opened, when to tell if that was planned now, window that keeps it silent).
 WITH found AS (
@@ -34,5 +35,9 @@ WITH found AS (
   WHERE s.tell_at IS NOT NULL AND NOT EXISTS (
     SELECT FROM work_item w
     WHERE w.tenant_id = (SELECT app.tenant()) AND w.kind = 'alert_tell' AND w.ref = s.id)
+), looked AS (
+  INSERT INTO work_item (tenant_id, kind, ref, due_at)
+  SELECT (SELECT app.tenant()), 'alert_check', s.id, %(now)s::timestamptz + interval '1 minute'
+  FROM stored s WHERE s.opened
 )
 SELECT id, rule_id, opened, tell_at, window_id FROM stored
