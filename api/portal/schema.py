@@ -12,6 +12,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
+from api.portal.examples import give_examples
 from api.portal.pages import PageQuery, PageShape
 
 PROBLEM = "#/components/schemas/Problem"
@@ -151,6 +152,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 del field["default"]  # leaving it out is something else than sending an empty text
             if {} in field.get("oneOf", ()):
                 del field["oneOf"]  # anything or null: null is anything, too
+    give_examples(components["schemas"])
     components["responses"] = {f"Refused{status}": _described(status) for status in _TITLES}
     for status in _TITLES:
         told = _described(status)
@@ -174,8 +176,12 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         if {"limit", "after"} <= {each["name"] for each in operation.get("parameters", [])}:
             responses["200"]["headers"].update(_LINK)
         responses["304"] = {"description": "The caller has the newest answer", "headers": _TAG}
+    kind = "Scim" if "/scim/" in path else ""
     for status in sorted(_refusals(path, method, is_open)):
-        responses.setdefault(status, _refusal(status, "Scim" if "/scim/" in path else ""))
+        responses.setdefault(status, _refusal(status, kind))
+    for status, answer in responses.items():
+        if status in _TITLES and "$ref" not in answer:  # what a view says of its own refusal
+            responses[status] = {**_refusal(status, kind), "description": answer["description"]}
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -10,6 +10,7 @@ import openapi_spec_validator
 import pytest
 from django.urls import get_resolver
 from drf_spectacular.drainage import GENERATOR_STATS
+from jsonschema import Draft202012Validator
 
 from api.portal.schema import PortalGenerator
 from tests.architecture import portal_page
@@ -53,6 +54,37 @@ def test_operations_have_names_of_their_own_and_say_what_they_do() -> None:
     assert [
         name for _, _, told in _operations() if not told.get("description") for name in [told["operationId"]]
     ] == []
+
+
+def test_every_shape_has_an_example_that_fits() -> None:
+    """So every body and every answer that is an object has one."""
+    shapes = portal_page.document()["components"]["schemas"]
+    for name, shape in shapes.items():
+        if shape.get("type") != "object" or not shape.get("properties"):
+            continue
+        [example] = shape["examples"]
+        found = Draft202012Validator({**shape, "components": {"schemas": shapes}}).iter_errors(example)
+        assert not (wrong := [each.message for each in found]), (name, wrong)
+
+
+def test_every_door_says_what_it_takes_and_gives() -> None:
+    """Bodies and answers are described shapes: whoever writes a client has nothing to guess."""
+    for method, path, told in _operations():
+        if path == "/schema":
+            continue
+        if method in ("put", "patch"):
+            assert told["requestBody"]["content"], (method, path)
+        good = {
+            status: answer
+            for status, answer in told["responses"].items()
+            if status < "400" and status != "304"
+        }
+        assert good, (method, path)
+        for status, answer in good.items():
+            for kind, content in (answer.get("content") or {}).items():
+                shape = portal_page._resolved(content["schema"])
+                described = shape.get("properties") or shape.get("type") == "string" or "/scim/" in path
+                assert described, (method, path, status, kind)
 
 
 def test_every_refusal_is_a_problem_document() -> None:
