@@ -33,14 +33,24 @@ PIECE: Final = 5000
 _COLUMNS: Final = (*FIELDS, "seq", "prev", "digest", "hash")
 _TenantRow = namedtuple("_TenantRow", _COLUMNS)  # type: ignore[misc]  # the columns are a constant
 _PlatformRow = namedtuple("_PlatformRow", (*_COLUMNS, "organisation_id"))  # type: ignore[misc]
-_READ: Final = f"""
-SELECT {", ".join(_COLUMNS)} FROM audit_row
-WHERE tenant_id = %s AND seq > %s ORDER BY seq LIMIT %s
-"""  # noqa: S608  the columns are a constant
-_READ_PLATFORM: Final = f"""
-SELECT {", ".join(_COLUMNS)}, organisation_id FROM platform_audit_row
-WHERE seq > %s ORDER BY seq LIMIT %s
-"""  # noqa: S608
+_HASHED: Final = {
+    "id": "id::text",
+    "organisation_id": "organisation_id::text",
+    "at": """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""",
+}
+"""Columns as their texts under the digest: made by the database they cost a fraction of what they cost here."""
+
+
+def _statements(columns: tuple[str, ...], source: str) -> tuple[str, str]:
+    """For rows as they are, and as they are hashed."""
+    texts = [_HASHED.get(name, name) for name in columns]
+    return tuple(f"SELECT {', '.join(each)} FROM {source}" for each in (columns, texts))  # type: ignore[return-value]  # noqa: S608
+
+
+_READ: Final = _statements(_COLUMNS, "audit_row WHERE tenant_id = %s AND seq > %s ORDER BY seq LIMIT %s")
+_READ_PLATFORM: Final = _statements(
+    (*_COLUMNS, "organisation_id"), "platform_audit_row WHERE seq > %s ORDER BY seq LIMIT %s"
+)
 
 
 class ChainUnknown(LookupError):
@@ -117,31 +127,34 @@ def verify(chain: UUID, *, store: CheckpointStore) -> Verdict:
     cut = last_cut(points)
     return verify_chain(
         chain=chain,
-        rows=each_row(chain, after=0 if cut is None else (cut.kept_from or 1) - 1),
+        rows=each_row(chain, after=0 if cut is None else (cut.kept_from or 1) - 1, as_hashed=True),
         checkpoints=points,
         broken_checkpoint=wrong,
         find_follower=lambda prev: _follower(chain, prev),
     )
 
 
-def each_row(chain: UUID, *, after: int = 0) -> Iterator[Any]:
+def each_row(chain: UUID, *, after: int = 0, as_hashed: bool = False) -> Iterator[Any]:
     """The chain's rows in order, a piece in memory at a time."""
     while True:
-        piece = read_piece(chain, after=after, most=PIECE)
+        piece = read_piece(chain, after=after, as_hashed=as_hashed)
         yield from piece
         if len(piece) < PIECE:
             return
         after = piece[-1].seq
 
 
-def read_piece(chain: UUID, *, after: int, most: int = PIECE, using: str = "default") -> list[Any]:
-    """At most `most` rows behind `after`: plain tuples with names, as whole chains are read here."""
+def read_piece(
+    chain: UUID, *, after: int, most: int = PIECE, using: str = "default", as_hashed: bool = False
+) -> list[Any]:
+    """At most `most` rows behind `after`: plain tuples with names, as whole chains are read here. `as_hashed`: ids and
+    instants are the texts that are under the digest."""
     if chain == PLATFORM:
         with connections["auth"].cursor() as cursor:
-            cursor.execute(_READ_PLATFORM, [after, most])
+            cursor.execute(_READ_PLATFORM[as_hashed], [after, most])
             return list(map(_PlatformRow._make, cursor.fetchall()))
     with tenant_scope(chain, using=using), connections[using].cursor() as cursor:
-        cursor.execute(_READ, [chain, after, most])
+        cursor.execute(_READ[as_hashed], [chain, after, most])
         return list(map(_TenantRow._make, cursor.fetchall()))
 
 

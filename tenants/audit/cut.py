@@ -102,7 +102,7 @@ def _until(chain: UUID, first: int, most: int, before: datetime, using: str) -> 
 def _check(chain: UUID, first: int, until: int, store: CheckpointStore) -> None:
     """The part that is to go, and the row that is to stay."""
     points, _ = checkpoint.read_all(store.read(chain=chain), chain=chain, keys=verifying_keys())
-    rows = takewhile(lambda row: row.seq <= until, each_row(chain, after=first - 1))
+    rows = takewhile(lambda row: row.seq <= until, each_row(chain, after=first - 1, as_hashed=True))
     verdict = verify_chain(chain=chain, rows=rows, checkpoints=points, until=until)
     if not verdict.holds or verdict.signed < until:
         raise ChainBroken(verdict.finding, until)

@@ -115,9 +115,9 @@ def verify_chain(
             continue  # it is on its way out
         good = (
             row.seq == expected
-            and row.prev == prev
-            and row.digest == (digest := hashes.digest(row))
-            and row.hash == hashes.link(seq=expected, prev=prev or START, digest=digest)
+            and bytes(row.prev) == prev
+            and bytes(row.digest) == (digest := hashes.digest(row))
+            and bytes(row.hash) == hashes.link(seq=expected, prev=prev or START, digest=digest)
         )
         finding = None if good else _of_row(row, chain, expected, prev, find_follower)
         if finding is None and (point := wanted.get(row.seq)) is not None:
@@ -156,10 +156,10 @@ def _of_row(
         if elsewhere is not None and elsewhere != row.seq:
             return Finding("reordered", expected, f"row {expected} stands at place {elsewhere}")
         missing = f"row {expected}" if row.seq == expected + 1 else f"rows {expected} to {row.seq - 1}"
-        return Finding("removed", expected, f"{missing} is missing before row {row.seq}", row.id)
+        return Finding("removed", expected, f"{missing} is missing before row {row.seq}", _id(row))
     digest = bytes(row.digest)
     if digest_of(content_of(row, chain=chain), chain=chain) != digest:
-        return Finding("altered", expected, "the content is not what was recorded", row.id)
+        return Finding("altered", expected, "the content is not what was recorded", _id(row))
     prev = bytes(row.prev) if prev is None else prev
     if (
         link(chain=chain, seq=row.seq, prev=prev, digest=digest) == bytes(row.hash)
@@ -167,17 +167,21 @@ def _of_row(
     ):
         return None
     if bytes(row.prev) == prev and find_follower(prev) == row.seq:
-        return Finding("altered", expected, "content and digest, or the hash, were written anew", row.id)
+        return Finding("altered", expected, "content and digest, or the hash, were written anew", _id(row))
     elsewhere = find_follower(prev)
     if elsewhere is not None and elsewhere != row.seq:
         return Finding(
-            "reordered", expected, f"the row that belongs here stands at place {elsewhere}", row.id
+            "reordered", expected, f"the row that belongs here stands at place {elsewhere}", _id(row)
         )
     was = _place_of(row, chain)
     if was is not None and was > expected:
         what = f"the row that belongs here is gone; what stands here was row {was}"
-        return Finding("removed", expected, what, row.id)
-    return Finding("altered", expected, "the row does not follow the one before it", row.id)
+        return Finding("removed", expected, what, _id(row))
+    return Finding("altered", expected, "the row does not follow the one before it", _id(row))
+
+
+def _id(row: Any) -> UUID:
+    return UUID(str(row.id))
 
 
 def _place_of(row: Any, chain: UUID) -> int | None:

@@ -22,6 +22,7 @@ MAY = (
 )
 EXCEPTIONS = {
     "tenants/audit/record.py": "an audit row's instant is the platform's own, never its caller's",
+    "tenants/audit/checkpoint_bucket.py": "how long a store locks a checkpoint is no caller's to shorten",
     "platform/controlplane/secrets/embedded.py": "when a data key was made, for people only",
 }
 

@@ -42,6 +42,7 @@ OTHER_KEYS = {
     "audit_mark_due": "thin, looked up by instant across tenants",
     "workload_agent": "thin ledger, looked up by agent across tenants",
     "notification_due_at": "thin ledger, looked up by instant across tenants",
+    "report_due_at": "thin ledger, looked up by instant across tenants",
     "artefact_use_digest": "thin ledger, looked up by digest across tenants before a file is deleted",
     "errand_due": "thin ledger, looked up by instant across tenants",
     "work_item_due": "thin ledger, looked up by instant across tenants",

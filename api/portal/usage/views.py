@@ -143,9 +143,12 @@ class OneBudget(PortalView):
         """What it passed stays."""
         access = self.access(request, slug, "tenant.edit")
         with tenant_scope(access.tenant_id):
-            if not Budget.objects.filter(id=budget_id).delete()[0]:
+            rows = Budget.objects.filter(id=budget_id)
+            before = rows.values("dag_id", "amount_micros", "thresholds").first()
+            if before is None:
                 raise PortalNotFound(f"this tenant has no budget {budget_id}")
-            record_change(action="budget.deleted", target=f"budget:{budget_id}")
+            rows.delete()
+            record_change(action="budget.deleted", target=f"budget:{budget_id}", before=before)
         return Response(status=204)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connections
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from api.periodic_jobs import register_jobs
@@ -33,6 +34,7 @@ from tests.support import specs
 from tests.support.alerting import Desk
 from tests.support.factories import created_run, parsed_dag
 from tests.support.http_sink import HttpSink
+from tests.support.mail_server import MailServer
 
 ASKED = datetime(2026, 5, 6, 10, tzinfo=UTC)
 """A Wednesday."""
@@ -238,3 +240,20 @@ def test_one_that_is_switched_off_rests_and_goes_on_with_what_is_then(tenant: Te
 def test_the_job_is_there_for_operators(database: None) -> None:
     register_jobs()
     assert find("reports.make").run(now=utc_now(), using="scheduler") == "0 reports for 0 tenants"
+
+
+def test_it_is_mailed(desk: Desk) -> None:
+    server = MailServer()
+    server.controller.start()
+    try:
+        channel = desk.channel("mail", kind="email", config={"to": ["ada@example.com"]}, secret={})
+        ask(desk.tenant, channels=[str(channel.id)])
+        look(MONDAY)
+        options = {"host": "127.0.0.1", "port": server.port}
+        with override_settings(SMTP_URL=f"smtp://127.0.0.1:{server.port}", SMTP_OPTIONS=options):
+            desk.deliver()
+    finally:
+        server.controller.stop()
+    [mail] = server.mails
+    assert mail["Subject"].endswith("[report] week: 2026-05-04 to 2026-05-10")
+    assert "Runs: 0 succeeded, 0 failed; success none, before none" in mail.get_content()
