@@ -44,6 +44,7 @@ def _push(it: Scene, *values: str, epoch: int = 1) -> dict[str, Any]:
         "kept": [None] * count,
         "lengths": [None] * count,
         "ends": [False] * count,
+        "sizes": [len(value) for value in values],
         "now": utc_now(),
     }
 
@@ -59,6 +60,8 @@ def test_the_last_write_of_a_key_wins_within_a_batch_and_over_time(tenant: Tenan
     assert _values(it) == [2]
     it.execute("put_xcoms", **_push(it, '{"a": [1]}'))
     assert _values(it) == [{"a": [1]}]
+    with tenant_scope(it.tenant.id):
+        assert list(XCom.objects.values_list("bytes", flat=True)) == [len('{"a": [1]}')]
 
 
 def test_only_the_running_attempt_pushes(tenant: Tenant) -> None:
