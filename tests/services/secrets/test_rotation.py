@@ -22,10 +22,12 @@ from controlplane.ledger.models.connection import Connection
 from controlplane.ledger.models.data_key import DataKey
 from controlplane.ledger.models.variable import Variable
 from controlplane.secrets import connections, rotate, store, variables
-from controlplane.secrets.contract import KeyUnavailable
+from controlplane.secrets.contract import KeyUnavailable, Place
 from controlplane.secrets.embedded import EmbeddedStore
 from controlplane.secrets.key_encryption import LocalKeys
 from controlplane.secrets.rotate import rotate_tenant, sealed_columns
+from domain.ids import uuid7
+from tenants.models.audit_stream import AuditStream
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
 from tests.support.children import PATHS, ROOT
@@ -244,7 +246,23 @@ def test_a_rotation_that_was_interrupted_before_the_key_changed(tenant: Tenant) 
 
 def test_the_columns_are_found_not_listed() -> None:
     found = {(model._meta.db_table, column) for model, column in sealed_columns()}
-    assert {("variable", "sealed"), ("connection", "sealed")} <= found
+    assert {("variable", "sealed"), ("connection", "sealed"), ("audit_stream", "sealed_secret")} <= found
+
+
+def test_the_credentials_of_an_audit_stream_open_afterwards(tenant: Tenant) -> None:
+    fill(tenant, 1)
+    with tenant_scope(tenant.id):
+        row = AuditStream(
+            id=uuid7(), tenant_id=tenant.id, name="siem", kind="webhook", url="https://siem.example.com",
+            next_at=utc_now(), created_by="somebody", created_at=utc_now(),
+        )  # fmt: skip
+        place = Place(tenant_id=tenant.id, table="audit_stream", column="sealed_secret", row_id=row.id)
+        row.sealed_secret = store.current().seal(plain=b"whsec", place=place)
+        row.save(force_insert=True)
+    rotate_tenant(tenant_id=tenant.id)
+    with tenant_scope(tenant.id):
+        row.refresh_from_db()
+        assert store.current().open(sealed=bytes(row.sealed_secret or b""), place=place) == b"whsec"
 
 
 def test_unknown_tenant(tenant: Tenant) -> None:

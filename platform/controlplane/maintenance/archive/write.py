@@ -13,7 +13,7 @@ import re
 import subprocess
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -115,7 +115,8 @@ def export_tenant(
 
 @contextmanager
 def one_instant(alias: str) -> Iterator[None]:
-    """Transactions of this connection see one instant each (REPEATABLE READ), for the block."""
+    """Transactions of this connection see one instant each (REPEATABLE READ), for the block. For the scheduler's
+    connections, which no transaction pooler stands before: the setting is the session's."""
     connection = connections[alias]
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_isolation = 'repeatable read'")
@@ -127,8 +128,8 @@ def one_instant(alias: str) -> Iterator[None]:
 
 
 def _write_rows(writing: _Writing) -> None:
-    for alias in ("scheduler", "default"):
-        with one_instant(alias), tenant_scope(writing.tenant.id, using=alias):
+    for alias, instant in (("scheduler", one_instant("scheduler")), ("default", nullcontext())):
+        with instant, tenant_scope(writing.tenant.id, using=alias):
             for table, model in fates.archived().items():
                 if fates.reader(model) == alias:
                     _write_table(writing, table, model, alias)
