@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ import pytest
 
 from launcher.backups.database_copies import wait_for_segment
 from launcher.data_folder import held, lay_out
+from launcher.doctor.findings import Finding
+from launcher.doctor.servers import check_backup
 from launcher.embedded import postgres, valkey
 from launcher.embedded.log_archive import archive_settings, make_archive
 from launcher.embedded.roles import ROLES, DatabaseUrls, database_urls, prepare_database
@@ -208,6 +210,22 @@ def test_an_instant_after_the_backup_comes_from_the_log_archive(kept: Kept) -> N
         told = target.told("read")
     assert told == kept.second
     assert set(kept.last) - set(told) == {"gamma"}
+
+
+def test_doctor_says_how_old_the_last_one_is(kept: Kept, tmp_path: Path) -> None:
+    def finding(data: Path, *, hours: float = 0) -> Finding:
+        settings = read_settings(environment={"AERODROME_DATA": str(data)}, checkout=ROOT)
+        return check_backup(settings, now=datetime.now(tz=UTC) + timedelta(hours=hours))
+
+    fresh = finding(kept.origin.data)
+    assert fresh.verdict == "ok" and fresh.found.startswith("0 h old")
+    assert finding(kept.origin.data, hours=25).verdict == "ok"
+    old = finding(kept.origin.data, hours=27)
+    assert old.verdict == "warn" and "backup-and-restore" in old.mend
+    assert finding(tmp_path / "nothing").verdict == "ok"
+    lay_out(data=tmp_path / "data")
+    (tmp_path / "data" / "run" / "holder").touch()
+    assert finding(tmp_path / "data").found == "there was none yet"
 
 
 def test_no_key_is_in_the_backup(kept: Kept) -> None:

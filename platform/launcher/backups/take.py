@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from launcher.backups import database_copies
 from launcher.backups.file_copies import copy_out
 from launcher.backups.keys import KeysUnusable, fingerprints, read_keys, write_keys
+from launcher.backups.last import remember_backup
 from launcher.backups.manifest import BackupUnusable, Manifest, schema_digest, write_manifest
 from launcher.data_folder import held
 from launcher.embedded import postgres
@@ -60,6 +61,7 @@ def take_backup(
             _pack(work, Path(room) / "packed")
             work = Path(room) / "packed"
         work.rename(target)
+    remember_backup(data=settings.data, taken_at=manifest.taken_at, target=target)
     return manifest
 
 

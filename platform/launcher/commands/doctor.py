@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from launcher.doctor import isolation, servers, tools
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
         servers.check_redis(settings),
         servers.check_data_folder(settings),
         servers.check_disk(settings),
+        servers.check_backup(settings, now=datetime.now(tz=UTC)),
         servers.check_port(settings),
         servers.check_home(settings, home=os.environ.get("HOME")),
         isolation.check_isolation(checkout=checkout),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import psycopg2
 
+from launcher.backups.last import last_backup
 from launcher.data_folder import find_holder
 from launcher.doctor.findings import Finding
 from launcher.embedded.accounts import FolderOutOfReach, choose_account, require_reachable
@@ -19,6 +21,8 @@ from launcher.settings import Settings
 
 _LITTLE_DISK_BYTES = 3 * 1024**3
 _NO_DISK_BYTES = 1024**3
+_OLD_BACKUP_HOURS = 26
+"""Daily, and two hours for it to be made."""
 
 
 def check_database(settings: Settings) -> Finding:
@@ -67,6 +71,23 @@ def check_disk(settings: Settings) -> Finding:
     if free < _NO_DISK_BYTES:
         return Finding("disk", "fail", found, mend)
     return Finding("disk", "warn", found, mend) if free < _LITTLE_DISK_BYTES else Finding("disk", "ok", found)
+
+
+def check_backup(settings: Settings, *, now: datetime) -> Finding:
+    """A backup of a night that is missing is found in the morning. An installation without data needs none."""
+    if not (settings.data / "run" / "holder").exists():
+        return Finding("backup", "ok", "nothing to back up yet")
+    last = last_backup(data=settings.data)
+    mend = "run `./aerodrome backup` daily: docs/runbooks/backup-and-restore.md"
+    if last is None:
+        return Finding("backup", "warn", "there was none yet", mend)
+    hours = (now - last.taken_at).total_seconds() / 3600
+    found = f"{hours:.0f} h old: {last.target}"
+    return (
+        Finding("backup", "warn", found, mend)
+        if hours > _OLD_BACKUP_HOURS
+        else Finding("backup", "ok", found)
+    )
 
 
 def check_port(settings: Settings) -> Finding:
