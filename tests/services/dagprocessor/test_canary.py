@@ -225,6 +225,16 @@ def test_what_waits_comes_after_the_roll_back(tenant: Tenant, walk: Walk) -> Non
     assert trials(tenant)[-1].message.endswith("rolled back to deployment 5")
 
 
+def test_nobody_is_rolled_back_to_what_failed_itself(tenant: Tenant, walk: Walk) -> None:
+    want(tenant, Trial(dag_id="a", on_failure="mark"))
+    push(tenant, "two")
+    finish(walk, FAILS)
+    want(tenant, Trial(dag_id="a"))
+    push(tenant, "three")
+    finish(walk, FAILS)
+    assert trials(tenant)[-1].message.endswith("rolled back to deployment 1")
+
+
 def test_the_first_deployment_has_nothing_behind_it(tenant: Tenant) -> None:
     walk = walk_for(tenant)
     walk.handlers = wiring.ITEM_HANDLERS
