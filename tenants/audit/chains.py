@@ -36,9 +36,11 @@ _PlatformRow = namedtuple("_PlatformRow", (*_COLUMNS, "organisation_id"))  # typ
 _HASHED: Final = {
     "id": "id::text",
     "organisation_id": "organisation_id::text",
-    "at": """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""",
+    "at": """CASE WHEN at >= '0001-01-01'
+        THEN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') END AS at""",
 }
-"""Columns as their texts under the digest: made by the database they cost a fraction of what they cost here."""
+"""Columns as their texts under the digest: made by the database they cost a fraction of what they cost here. An instant
+that Python has no text for (before Christ, infinite) is none: no row was written with one."""
 
 
 def _statements(columns: tuple[str, ...], source: str) -> tuple[str, str]:
@@ -137,7 +139,7 @@ def verify(chain: UUID, *, store: CheckpointStore) -> Verdict:
 def each_row(chain: UUID, *, after: int = 0, as_hashed: bool = False) -> Iterator[Any]:
     """The chain's rows in order, a piece in memory at a time."""
     while True:
-        piece = read_piece(chain, after=after, as_hashed=as_hashed)
+        piece = read_piece(chain, after=after, most=PIECE, as_hashed=as_hashed)
         yield from piece
         if len(piece) < PIECE:
             return

@@ -87,6 +87,15 @@ def test_an_altered_row_is_named(chain: UUID, column: str) -> None:
     assert found(chain) == ("altered", 4)
 
 
+@pytest.mark.parametrize(
+    "change", ["at + interval '1 microsecond'", "'infinity'", "'-infinity'", "at - interval '4051 years'"]
+)
+def test_an_instant_that_was_altered_is_named(chain: UUID, change: str) -> None:
+    """Also one whose text would be the same but for its era."""
+    tamper(chain, f"UPDATE {{table}} SET at = {change} WHERE seq = 4")
+    assert found(chain) == ("altered", 4)
+
+
 def test_a_row_altered_with_its_digest_is_named(chain: UUID) -> None:
     row = rows_of(chain)[3]
     row.actor = "somebody else"
