@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import override_settings
 
+from api.agent import wiring
 from api.v2.connections import testing
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.models.connection_test import ConnectionTest
@@ -268,3 +270,33 @@ def test_a_rotation_under_way_does_not_lose_it(tenant: Tenant, member: Actor, ag
     [order] = agent.claim()
     assert order.connection_test is not None
     assert order.connection_test.connection["password"] == PASSWORD
+
+
+def test_agents_that_are_lost_too_often_end_it(tenant: Tenant, member: Actor, agent: TestingAgent) -> None:
+    token = member.v2().post(ENQUEUE, BODY)["token"]
+    [order] = agent.claim()
+    with tenant_scope(tenant.id, using="scheduler"):
+        give_up = wiring.GIVE_UP[connection_tests.KIND]
+        give_up(ref=UUID(order.id), reason="agent a was restarted", now=utc_now(), using="scheduler")
+    told = ask_by_token(member.v2(), token)
+    assert (told["state"], "agent a was restarted" in told["result_message"]) == ("failed", True)
+    assert agent.claim() == []
+
+
+def test_a_grant_reaches_its_own_connections_only(
+    tenant: Tenant, member: Actor, viewer: Actor, agent: TestingAgent
+) -> None:
+    member.v2().post("/connections", BODY)
+    member.v2().post("/connections", {**BODY, "connection_id": "other"})
+    made = member.portal().post(
+        "/tenants/alpha/grants",
+        {"username": viewer.user.username, "kind": "connection", "name": "db", "level": "edit"},
+    )
+    assert made.status == 201, made.body
+    masked = {"connection_id": "db", "conn_type": "postgres", "password": "***"}
+    with agent.serving(passed):
+        assert viewer.v2().post(PATH, masked)["status"] is True
+    for name in ("other", "absent"):
+        answer = viewer.v2().post(PATH, {**masked, "connection_id": name})
+        assert (answer.status, answer.body) == (403, {"detail": "Forbidden"})
+    assert len(agent.given) == 1
