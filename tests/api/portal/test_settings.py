@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from controlplane.bundles.reparse import interval_over
+from api.agent.wiring import ITEM_HANDLERS
 from controlplane.dagprocessor.dispatch import dispatch_parse
+from controlplane.dagprocessor.store import store_report
 from controlplane.dagprocessor.workload import parse_workload
+from controlplane.executors.local import LocalExecutor
 from controlplane.foundation.clock import utc_now
 from controlplane.ledger.external import lose_silent
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.dag import Dag
+from controlplane.ledger.models.dag_version import DagVersion
 from controlplane.ledger.models.file_parse import FileParse
 from controlplane.ledger.models.work_item import WorkItem
+from controlplane.ledger.models.workload import Workload
+from controlplane.scheduler.lease import Leases
+from controlplane.scheduler.work import work_for
 from tenants.limits.change import put_plan
 from tenants.models.tenant import Tenant
 from tenants.scope import tenant_scope
@@ -23,9 +30,17 @@ from tenants.tuning import KNOBS
 from tests.support.actors import Actor
 from tests.support.attempts import running_try
 from tests.support.audit_rows import audit_rows
+from tests.support.bundles import parsed, report_for
 from tests.support.deployments import push
+from tests.support.specs import chain
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def leases() -> Leases:
+    """Of one scheduler."""
+    return Leases()
 
 
 def path(slug: str) -> str:
@@ -91,7 +106,9 @@ def test_what_cannot_be_set(tenant: Tenant, member: Actor, settings: dict[str, A
     assert member.portal().get(path(tenant.slug)).body == before, "nothing changed"
 
 
-def test_files_are_parsed_again_by_the_interval_and_no_longer(tenant: Tenant, member: Actor) -> None:
+def test_files_are_parsed_again_by_the_interval_and_no_longer(
+    tenant: Tenant, member: Actor, leases: Leases
+) -> None:
     bundle = push(tenant, "one")
     change(member, tenant, parse_interval_seconds=60)
     [item] = items(tenant, "reparse")
@@ -99,29 +116,38 @@ def test_files_are_parsed_again_by_the_interval_and_no_longer(tenant: Tenant, me
     change(member, tenant, parse_interval_seconds=120)
     [item] = items(tenant, "reparse")
     assert item.due_at - utc_now() > timedelta(seconds=110), "one item, from now"
-    asked = len(items(tenant, "parse"))
-    over(tenant)
+    over(tenant, leases)
     with tenant_scope(tenant.id):
-        assert BundleVersion.objects.get(id=bundle.id).state == "received"
         assert not FileParse.objects.exists(), "nothing is reused"
-    assert len(items(tenant, "parse")) == asked + 1
+    assert ordered(tenant) == [bundle.id]
     assert len(items(tenant, "reparse")) == 1, "and once more"
-    over(tenant)
-    assert len(items(tenant, "parse")) == asked + 1, "it is under way"
+    over(tenant, leases)
+    assert ordered(tenant) == [bundle.id], "it is under way"
+    with tenant_scope(tenant.id):
+        report = report_for(bundle, parsed("dags/a.py", chain("a", 3)))
+        store_report(bundle_id=bundle.id, report=report, now=utc_now())
+        newest = DagVersion.objects.get(id=Dag.objects.get(dag_id="a").current_version_id)
+    assert newest.version_number == 2, "what the file gives now is in force"
     change(member, tenant, parse_interval_seconds=None)
     assert items(tenant, "reparse") == []
-    over(tenant)
-    assert items(tenant, "reparse") == []
 
 
-def over(tenant: Tenant) -> None:
-    """As the scheduler does it: the item is taken, then handled."""
-    with tenant_scope(tenant.id, using="scheduler"):
-        WorkItem.objects.using("scheduler").filter(kind="reparse").delete()
-        interval_over(ref=None, now=utc_now(), using="scheduler")
+def over(tenant: Tenant, leases: Leases) -> None:
+    """The interval is over, and the scheduler does what is due."""
+    with tenant_scope(tenant.id):
+        WorkItem.objects.filter(kind="reparse").update(due_at=utc_now() - timedelta(seconds=1))
+    assert leases.take(tenant.id)
+    for _ in range(2):  # what the first round asks for, the second does
+        work_for(tenant_id=tenant.id, leases=leases, executor=LocalExecutor(), handlers=ITEM_HANDLERS)
 
 
-def test_the_plan_bounds_the_interval_before_and_after(tenant: Tenant, member: Actor) -> None:
+def ordered(tenant: Tenant) -> list[UUID]:
+    """The bundle versions that agents are to parse."""
+    with tenant_scope(tenant.id):
+        return list(Workload.objects.filter(kind="parse").values_list("ref", flat=True))
+
+
+def test_the_plan_bounds_the_interval_before_and_after(tenant: Tenant, member: Actor, leases: Leases) -> None:
     change(member, tenant, parse_interval_seconds=60)
     put_plan(
         name="small",
@@ -136,7 +162,7 @@ def test_the_plan_bounds_the_interval_before_and_after(tenant: Tenant, member: A
     assert (seen["parse_interval_seconds"]["value"], seen["parse_interval_seconds"]["least"]) == (515, 515)
     refused = member.portal().patch(path(tenant.slug), {"settings": {"parse_interval_seconds": 514}})
     assert (refused.status, refused["code"]) == (422, "setting-invalid")
-    over(tenant)
+    over(tenant, leases)
     [item] = items(tenant, "reparse")
     assert item.due_at - utc_now() > timedelta(seconds=500)
 
