@@ -22,8 +22,8 @@ class CreateModel(migrations.CreateModel):
             self.name,
             list(self.fields),
             dict(self.options),
-            tuple(self.bases),
-            list(self.managers),
+            tuple(self.bases or ()),
+            list(self.managers or ()),
         )
         rendered = state.__dict__.pop("apps", None)
         state.add_model(made)
