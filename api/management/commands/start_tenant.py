@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from controlplane.foundation.clock import utc_now
 from controlplane.maintenance.archive.put import TenantOther, start_tenant
 
 
@@ -18,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            begun = start_tenant(slug=options["slug"])
+            begun = start_tenant(slug=options["slug"], now=utc_now())
         except TenantOther as error:
             raise CommandError(str(error)) from error
         self.stdout.write("It is scheduled from now on." if begun else "It is scheduled already.")

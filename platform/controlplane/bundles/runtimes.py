@@ -75,6 +75,16 @@ def ensure_runtime(
     return runtime
 
 
+def build_again(*, now: datetime, using: str = "default") -> int:
+    """Ask for a build of every runtime that has not failed: the agents here may not have it. How many."""
+    wanted = Runtime.objects.using(using).filter(tenant_id=_tenant(using)).exclude(state="failed")
+    ids = list(wanted.order_by("id").values_list("id", flat=True))
+    Runtime.objects.using(using).filter(id__in=ids).update(state="queued")
+    for runtime_id in ids:
+        _ask(kind="build", ref=runtime_id, now=now, using=using)
+    return len(ids)
+
+
 def dispatch_build(*, runtime_id: UUID, now: datetime, using: str = "default") -> int | None:
     """Make a workload of a queued build; its epoch, or None when it is over or under way already.
 

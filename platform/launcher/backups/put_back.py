@@ -24,6 +24,14 @@ from launcher.data_folder import held, lay_out
 from launcher.embedded.roles import DATABASE
 from launcher.settings import Settings
 
+BUILD_AGAIN = """
+DELETE FROM workload WHERE kind = 'build';
+UPDATE runtime SET state = 'queued' WHERE state IN ('ready', 'building');
+INSERT INTO work_item (tenant_id, kind, ref, due_at)
+SELECT tenant_id, 'build', id, now() FROM runtime WHERE state = 'queued'
+"""
+"""Runtimes are not in a backup: the agents of the restored installation build them before anything else is due."""
+
 
 class TargetNotEmpty(Exception):
     """Something is there already; nothing was touched."""
@@ -131,6 +139,8 @@ def _start_once(settings: Settings, backup: Path, until: datetime | None, archiv
         closing(psycopg2.connect(**cluster.connect_arguments() | {"dbname": DATABASE})) as connection,
         connection.cursor() as cursor,
     ):
+        cursor.execute(BUILD_AGAIN)
+        connection.commit()
         cursor.execute("SELECT count(*) FROM tenant")
         row = cursor.fetchone()
     return int(row[0]) if row else 0

@@ -16,7 +16,9 @@ from psycopg2.extras import register_uuid
 
 from controlplane.bundles.artefact import artefact_path
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.runtime import Runtime
 from controlplane.ledger.models.tenant_lease import TenantLease
+from controlplane.ledger.models.work_item import WorkItem
 from controlplane.ledger.models.xcom import XCom
 from controlplane.maintenance.archive import fates
 from controlplane.maintenance.archive.contents import MANIFEST, ArchiveUnusable, PassphraseWrong
@@ -165,8 +167,11 @@ def test_nothing_is_scheduled_until_somebody_says_so(database: None, export: Cal
         return lease.lease_until is not None and lease.lease_until.year == 9999
 
     assert frozen()
-    assert start_tenant(slug="beta") and not frozen()
-    assert not start_tenant(slug="beta")
+    assert start_tenant(slug="beta", now=utc_now()) and not frozen()
+    with tenant_scope(made.tenant.id):  # agents here may not have its runtimes
+        asked = set(WorkItem.objects.filter(kind="build").values_list("ref", flat=True))
+        assert set(Runtime.objects.filter(state="queued").values_list("id", flat=True)) <= asked and asked
+    assert not start_tenant(slug="beta", now=utc_now())
 
 
 def test_the_owner_alone_is_in_it(database: None, export: Callable[..., Exported]) -> None:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from django.db import DataError, IntegrityError, transaction
 
+from controlplane.bundles.runtimes import build_again
 from controlplane.foundation.db import notify
 from controlplane.ledger.freeze import freeze_tenant, thaw_tenant
 from controlplane.ledger.models.tenant_lease import TenantLease
@@ -90,7 +91,9 @@ def import_tenant(
             if is_new:
                 _undo(tenant)
             raise
-        _open(tenant, start=start)
+        _open(tenant, start=False)
+        if start:
+            start_tenant(slug=tenant.slug, now=now)
         return Put(tenant, rows, objects, not ids.changes, start)
 
 
@@ -125,13 +128,17 @@ def restore_tenant(*, path: Path, slug: str, passphrase: str | None, now: dateti
         return Put(tenant, rows, objects, True, was_open, aside)
 
 
-def start_tenant(*, slug: str) -> bool:
-    """Schedule for a tenant that was imported. False when it is scheduled already. Raises TenantOther."""
+def start_tenant(*, slug: str, now: datetime) -> bool:
+    """Schedule for a tenant that was imported, and have its runtimes built on the agents here. False when it is
+    scheduled already. Raises TenantOther."""
     tenant = Tenant.objects.using("auth").filter(slug=slug, state="active").first()
     if tenant is None:
         raise TenantOther(f"there is no open tenant '{slug}'")
     with tenant_scope(tenant.id, using="scheduler"):
-        return thaw_tenant()
+        thawed = thaw_tenant()
+        if thawed:
+            build_again(now=now, using="scheduler")
+    return thawed
 
 
 @contextmanager
