@@ -193,6 +193,8 @@ def _refusals(path: str, method: str, is_open: bool) -> set[str]:
         found |= {"403", "409", "413", "415", "422"}
     else:
         found |= {"422"}
+    if path.endswith("/exports/{export_id}/content"):
+        found |= {"409"}  # it is still being made
     if method in ("patch", "put", "delete") and of_tenant(path):
         found |= {"412"}
     if "/sso/" in path:

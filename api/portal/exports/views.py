@@ -81,14 +81,7 @@ class OneExport(_ExportView):
 
 
 class ExportContent(_ExportView):
-    @extend_schema(
-        responses={
-            (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY),
-            (409, "application/problem+json"): OpenApiResponse(
-                OpenApiTypes.OBJECT, description="It is being made, or is there no longer"
-            ),
-        }
-    )
+    @extend_schema(responses={(200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY)})
     def get(self, request: Request, slug: str, export_id: UUID) -> Any:
         """The archive: a zip file."""
         with tenant_scope(self.tenant_of(request, slug)):

@@ -156,6 +156,12 @@ def _put_dump(backup: Path, app_url: str, admin_url: str | None) -> None:
     if row and row[0]:
         raise TargetNotEmpty(f"the database {database} holds {row[0]} tables: nothing is written over")
     database_copies.put_dump(backup=backup, admin_url=admin_url, database=database)
+    with closing(psycopg2.connect(admin_url, dbname=database)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.runtime') IS NOT NULL")
+        row = cursor.fetchone()
+        if row and row[0]:
+            cursor.execute(BUILD_AGAIN)
+            connection.commit()
 
 
 def _count(admin_url: str | None, app_url: str) -> int:
