@@ -9,7 +9,7 @@ from tenants.rls import TenantForeignKey, TenantTable
 
 
 class Notification(TenantModel):
-    """`kind`: opened, repeated, escalated, resolved, summary, test. `state`: pending, sent, failed (given up).
+    """`kind`: opened, repeated, escalated, resolved, summary, test, report. `state`: pending, sent, failed (given up).
     Delivered at least once; its `id` is the receiver's key to know a second delivery by."""
 
     alert = tenant_link("ledger.Alert", null=True)
