@@ -21,7 +21,7 @@ _AGENT_ONLY = (
     "AERODROME_LOG_LEVEL",
     "AERODROME_UV",
 )
-_DATABASES = ("AERODROME_DATABASE_", "AERODROME_REDIS_")
+_NOT_FROM_CALLER = ("AERODROME_DATABASE_", "AERODROME_REDIS_", "AERODROME_BACKUP_COPY")
 
 
 def control_plane_environment(*, ground: Ground, with_owner: bool = False) -> dict[str, str]:
@@ -35,7 +35,7 @@ def control_plane_environment(*, ground: Ground, with_owner: bool = False) -> di
         **{
             name: value
             for name, value in ground.caller.items()
-            if name.startswith("AERODROME_") and not name.startswith(_DATABASES)
+            if name.startswith("AERODROME_") and not name.startswith(_NOT_FROM_CALLER)
         },
         "PYTHONPATH": f"{ground.checkout / 'platform'}:{ground.checkout}",
         "PYTHONUNBUFFERED": "1",
@@ -52,6 +52,22 @@ def control_plane_environment(*, ground: Ground, with_owner: bool = False) -> di
         "AERODROME_LOG_LEVEL": settings.log_level,
         "AERODROME_REDIS_URL": ground.backing.redis_url,
         **urls,
+    }
+
+
+def backup_environment(*, ground: Ground) -> dict[str, str]:
+    """For who makes backups: what the launcher itself was told, and how the machine's own credentials are found."""
+    caller = ground.caller
+    return {
+        **_kept(caller),
+        **{
+            name: value
+            for name, value in caller.items()
+            if name.startswith(("AERODROME_", "AWS_")) or name.upper().startswith(_KEPT_FOR_DOWNLOADS)
+        },
+        "PYTHONPATH": f"{ground.checkout / 'platform'}:{ground.checkout}",
+        "PYTHONUNBUFFERED": "1",
+        "AERODROME_DATA": str(ground.settings.data),
     }
 
 

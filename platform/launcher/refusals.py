@@ -6,7 +6,7 @@ import psycopg2
 
 from launcher.backups.database_copies import CopyFailed
 from launcher.backups.keys import KeysUnusable
-from launcher.backups.manifest import BackupUnusable
+from launcher.backups.manifest import BackupUnusable, BucketFailed, CopyNotMade
 from launcher.backups.put_back import TargetNotEmpty
 from launcher.commands.test import RuntimeNotBuilt
 from launcher.data_folder import FolderInUse
@@ -25,8 +25,10 @@ from launcher.settings import SettingWrong
 
 REFUSALS = (
     BackupUnusable,
+    BucketFailed,
     ClusterUnusable,
     CopyFailed,
+    CopyNotMade,
     FolderInUse,
     FolderOutOfReach,
     KeysUnusable,

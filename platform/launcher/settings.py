@@ -38,6 +38,13 @@ class Settings:
     git_dir: Path
     audit_checkpoints: Path
     wal_archive: Path | None
+    backup_folder: Path | None
+    backup_hour: int
+    backup_keep: int
+    backup_copy: str | None
+    backup_copy_region: str
+    backup_copy_endpoint: str | None
+    backup_copy_credentials_file: Path | None
     gateway_socket: Path | None
     agent_socket: Path | None
     agent_url: str | None
@@ -73,6 +80,13 @@ def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings
         git_dir=path("AERODROME_GIT_DIR", "git"),
         audit_checkpoints=path("AERODROME_AUDIT_CHECKPOINTS", "audit-checkpoints"),
         wal_archive=_plain_folder(environment, "AERODROME_WAL_ARCHIVE"),
+        backup_folder=_folder(environment, "AERODROME_BACKUP_FOLDER"),
+        backup_hour=_whole_number(environment, "AERODROME_BACKUP_HOUR", 2, least=0, most=23),
+        backup_keep=_whole_number(environment, "AERODROME_BACKUP_KEEP", 7),
+        backup_copy=_bucket(environment, "AERODROME_BACKUP_COPY"),
+        backup_copy_region=environment.get("AERODROME_BACKUP_COPY_REGION") or "us-east-1",
+        backup_copy_endpoint=_web_address(environment, "AERODROME_BACKUP_COPY_ENDPOINT"),
+        backup_copy_credentials_file=_folder(environment, "AERODROME_BACKUP_COPY_CREDENTIALS_FILE"),
         gateway_socket=Path(gateway).absolute() if gateway else None,
         agent_socket=Path(agent).absolute() if agent else None,
         agent_url=environment.get("AERODROME_AGENT_URL") or None,
@@ -122,6 +136,27 @@ def _plain_folder(environment: Mapping[str, str], name: str) -> Path | None:
     return Path(text)
 
 
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    if text and not Path(text).is_absolute():
+        raise SettingWrong(f"{name} must be an absolute path, not {text!r}")
+    return Path(text) if text else None
+
+
+def _bucket(environment: Mapping[str, str], name: str) -> str | None:
+    text = environment.get(name)
+    if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]*)?", text, re.ASCII):
+        raise SettingWrong(f"{name} must be s3://BUCKET/PREFIX, not {text!r}")
+    return text or None
+
+
+def _web_address(environment: Mapping[str, str], name: str) -> str | None:
+    text = environment.get(name)
+    if text and not re.match(r"https?://[^/]", text):
+        raise SettingWrong(f"{name} must begin with https:// or http://, not {text!r}")
+    return text or None
+
+
 def _address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator or not host or not port.isdigit() or int(port) > 65_535:
@@ -129,10 +164,12 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _whole_number(environment: Mapping[str, str], name: str, default: int, *, most: int = 1000) -> int:
+def _whole_number(
+    environment: Mapping[str, str], name: str, default: int, *, least: int = 1, most: int = 1000
+) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdigit() or not 1 <= int(text) <= most:
-        raise SettingWrong(f"{name} must be a whole number from 1 to {most}, not {text!r}")
+    if not text.isdigit() or not least <= int(text) <= most:
+        raise SettingWrong(f"{name} must be a whole number from {least} to {most}, not {text!r}")
     return int(text)
 
 

@@ -19,7 +19,7 @@ from launcher.backing import open_backing
 from launcher.data_folder import held, lay_out
 from launcher.embedded.accounts import own_account
 from launcher.embedded.sockets import private_folder
-from launcher.environments import agent_environment, control_plane_environment
+from launcher.environments import agent_environment, backup_environment, control_plane_environment
 from launcher.ground import Ground
 from launcher.ports import choose_port
 from launcher.processes import ProcessSpec
@@ -85,6 +85,16 @@ def control_plane_processes(ground: Ground) -> tuple[ProcessSpec, ...]:
             after=("gateway", "web"),
             settle_seconds=1,
             grace_seconds=30,
+        ),
+        *(
+            [row(
+                "backup",
+                [python, "-P", "-m", "launcher", "backup", "--daily", "--stay"],
+                backup_environment(ground=ground),
+                after=("migrate",),
+                settle_seconds=1,
+            )]
+            if settings.backup_folder is not None and settings.database_urls is None else []
         ),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from launcher.account_variables import ACCOUNT_VARIABLES
+from launcher.backup_variables import BACKUP_VARIABLES
 from launcher.secret_variables import SECRET_VARIABLES
 from launcher.variable import Variable
 
@@ -82,6 +83,7 @@ VARIABLES = (
         "backup every later instant can be restored. See docs/runbooks/backup-and-restore.md.",
         "launcher",
     ),
+    *BACKUP_VARIABLES,
     Variable(
         "AERODROME_AUDIT_CHECKPOINTS",
         "`audit-checkpoints` in the data folder",
@@ -145,8 +147,9 @@ VARIABLES = (
     Variable(
         "AERODROME_OPERATOR_CHANNELS",
         "none",
-        "Where the platform tells its operators that the database, Redis, the scheduler or agents are away: a JSON "
-        'list like `[{"kind": "pagerduty", "config": {"region": "us"}, "secret": {"routing_key": "…"}}]`.',
+        "Where the platform tells its operators that the database, Redis, the scheduler or agents are away, or "
+        "backups are old: a JSON list like "
+        '`[{"kind": "pagerduty", "config": {"region": "us"}, "secret": {"routing_key": "…"}}]`.',
         "control plane",
     ),
     Variable(

@@ -16,8 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psycopg2
 import pytest
+from moto.server import ThreadedMotoServer
 
 from launcher.backups.database_copies import wait_for_segment
 from launcher.data_folder import held, lay_out
@@ -319,6 +321,34 @@ def test_a_backup_never_writes_over_anything(kept: Kept) -> None:
     inside = kept.origin.command("backup", str(kept.room / "new"), "--keys", str(kept.room / "new" / "keys"))
     assert inside.returncode == 1 and "keep the keys elsewhere" in inside.stderr
     assert not (kept.room / "new").exists()
+
+
+def test_a_copy_in_a_bucket_brings_it_back(kept: Kept) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        login = {"aws_access_key_id": "id", "aws_secret_access_key": "key", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=endpoint, **login).create_bucket(Bucket="far-away")
+        credentials = kept.room / "bucket-credentials"
+        credentials.write_text("id key")
+        credentials.chmod(0o600)
+        where = {
+            "AERODROME_BACKUP_COPY_ENDPOINT": endpoint,
+            "AERODROME_BACKUP_COPY_CREDENTIALS_FILE": str(credentials),
+        }
+        name = kept.room / "to-be-copied"
+        done = kept.origin.command("backup", str(name), **where, AERODROME_BACKUP_COPY="s3://far-away/x")
+        assert done.returncode == 0 and "read back and compared" in done.stderr, done.stderr
+        shutil.rmtree(name)
+        target = Installation(kept.room / "from-bucket")
+        url = "s3://far-away/x/to-be-copied.tar"
+        back = target.command("restore", url, "--keys", str(kept.keys), **where)
+        assert back.returncode == 0 and "3 tenants" in back.stdout, back.stderr
+        absent = kept.origin.command("restore", "s3://far-away/x/never.tar", **where)
+        assert absent.returncode == 1 and "did not end" in absent.stderr and "Traceback" not in absent.stderr
+    finally:
+        server.stop()
 
 
 @pytest.mark.heavy

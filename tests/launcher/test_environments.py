@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from launcher.backing import Backing
 from launcher.embedded.roles import DatabaseUrls
-from launcher.environments import agent_environment, control_plane_environment
+from launcher.environments import agent_environment, backup_environment, control_plane_environment
 from launcher.ground import Ground
 from launcher.settings import read_settings
+from launcher.stack import control_plane_processes
 
 URLS = DatabaseUrls(app="postgresql://app", owner="postgresql://owner", sched="postgresql://sched",
                     auth="postgresql://auth")  # fmt: skip
@@ -61,6 +63,28 @@ def test_only_the_migrations_get_the_owner() -> None:
     assert ordinary["AERODROME_DATABASE_URL"] == "postgresql://app"
     migrations = control_plane_environment(ground=ground, with_owner=True)
     assert migrations["AERODROME_DATABASE_OWNER_URL"] == "postgresql://owner"
+
+
+def test_only_who_makes_backups_learns_where_their_copies_go() -> None:
+    copies = {"AERODROME_BACKUP_COPY": "s3://far", "AERODROME_BACKUP_COPY_CREDENTIALS_FILE": "/login"}
+    said = {**copies, "AERODROME_BACKUP_FOLDER": "/backups", "AWS_PROFILE": "backups"}
+    ground = replace(_ground(), caller=CALLER | said)
+    assert backup_environment(ground=ground).items() >= said.items()
+    assert "SOME_TOKEN" not in backup_environment(ground=ground)
+    ordinary = control_plane_environment(ground=ground)
+    assert ordinary.keys() & said.keys() == {"AERODROME_BACKUP_FOLDER"}, "the watchdog asks for it"
+    assert not agent_environment(ground=ground).keys() & said.keys()
+
+
+def test_a_stack_with_a_folder_for_backups_makes_them() -> None:
+    def names(**variables: str) -> set[str]:
+        told = {"AERODROME_DATA": "/data", **variables}
+        settings = read_settings(environment=told, checkout=Path("/checkout"))
+        return {row.name for row in control_plane_processes(replace(_ground(), settings=settings))}
+
+    assert names(AERODROME_BACKUP_FOLDER="/backups") - names() == {"backup"}
+    urls = URLS.as_environment() | {"AERODROME_BACKUP_FOLDER": "/backups"}
+    assert "backup" not in names(**urls), "who may dump a Postgres of one's own is not told to a stack"
 
 
 def test_children_write_byte_code_and_get_nothing_unasked() -> None:

@@ -1,4 +1,4 @@
-"""Watches the platform for its operators: the database, Redis, the scheduler, the agents. Says so without the database.
+"""Watches the platform for its operators: database, Redis, scheduler, agents, the age of backups. Says so without the database.
 
 Where to say it is a setting (AERODROME_OPERATOR_CHANNELS), what was said is in memory: neither a dead database nor a
 dead Redis can keep it silent. Each trouble is told once, and its end; after a restart it is told again.
@@ -17,6 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
+from controlplane.alerts.backup_age import backup_trouble
 from controlplane.alerts.speak import speak
 from controlplane.foundation.db import execute
 from controlplane.foundation.heartbeats import ALIVE_SECONDS, last_beat
@@ -64,6 +65,7 @@ class Watchdog:
     def __init__(self, *, channels: Sequence[dict[str, Any]], clock: Callable[[], datetime]) -> None:
         self._channels, self._clock = channels, clock
         self._told: dict[str, str] = {}
+        self._since = clock()
         self._stop = threading.Event()
         self._database, self._redis = Probe(), Probe()
 
@@ -93,6 +95,11 @@ class Watchdog:
             age = (now - beaten).total_seconds()
             if age > ALIVE_SECONDS:
                 found["scheduler"] = f"its last heartbeat is {age:.0f} s old"
+        backup = backup_trouble(
+            data=settings.DATA_DIR, wanted=settings.DAILY_BACKUPS, since=self._since, now=now
+        )
+        if backup is not None:
+            found["backup"] = backup
         return found
 
     def round(self, *, now: datetime) -> list[str]:

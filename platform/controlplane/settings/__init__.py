@@ -86,6 +86,8 @@ NOTIFY_NETWORKS = env.networks("AERODROME_NOTIFY_NETWORKS")
 """Networks besides the Internet's own in which receivers of tenants' notifications may be."""
 OPERATOR_CHANNELS = env.channels("AERODROME_OPERATOR_CHANNELS")
 """Where the platform's own troubles are told, in the shape of tenants' channels."""
+DAILY_BACKUPS = bool(env.text("AERODROME_BACKUP_FOLDER", ""))
+"""Operators are told when the newest backup is old; without it from the first one on that was made."""
 SMTP_URL = env.text("AERODROME_SMTP_URL", "")
 """`smtp://`, `smtp+starttls://` or `smtps://`; empty: no mails are sent."""
 SMTP_OPTIONS = env.smtp("AERODROME_SMTP_URL")

@@ -29,6 +29,14 @@ class BackupUnusable(Exception):
     """It is no backup, not a whole one, or not of this release; the message says which."""
 
 
+class BucketFailed(Exception):
+    """The store of copies refused, or did not answer; the message says at what."""
+
+
+class CopyNotMade(Exception):
+    """The backup is whole where it is, and its copy is not; the message says what failed."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """`taken_at`: the instant that the database stands for. `keys`: fingerprints, never keys."""

@@ -21,7 +21,6 @@ from urllib.parse import parse_qs, urlsplit
 from launcher.backups import database_copies
 from launcher.backups.file_copies import copy_out
 from launcher.backups.keys import KeysUnusable, fingerprints, read_keys, write_keys
-from launcher.backups.last import remember_backup
 from launcher.backups.manifest import BackupUnusable, Manifest, schema_digest, write_manifest
 from launcher.data_folder import held
 from launcher.embedded import postgres
@@ -42,7 +41,10 @@ def take_backup(
     admin_url: str | None,
     tell: Callable[[str], None],
 ) -> Manifest:
-    """Into a new folder, or a new file when the name ends with .tar. Raises what the parts raise."""
+    """Into a new folder, or a new file when the name ends with .tar. Raises what the parts raise.
+
+    It counts when `daily.finish` remembered it.
+    """
     if target.exists():
         raise BackupUnusable(f"{target} exists already: a backup goes to a new name")
     if not target.parent.is_dir():
@@ -61,7 +63,6 @@ def take_backup(
             _pack(work, Path(room) / "packed")
             work = Path(room) / "packed"
         work.rename(target)
-    remember_backup(data=settings.data, taken_at=manifest.taken_at, target=target)
     return manifest
 
 

@@ -1,4 +1,6 @@
-"""Brings a backup back into an empty data folder: ./aerodrome restore FOLDER|FILE.tar [--keys FILE] [--until INSTANT].
+"""Brings a backup back into an empty data folder: ./aerodrome restore FOLDER|FILE.tar|s3://… [--keys FILE] [--until INSTANT].
+
+A copy in a bucket (AERODROME_BACKUP_COPY) is fetched, compared and unpacked beside the data folder first.
 
 Set AERODROME_DATA to the new folder. Refuses one that is not empty, a backup of another release, wrong keys and
 damaged files, before it writes. For one tenant alone: ./aerodrome tenant restore --help.
@@ -24,7 +26,7 @@ def instant(text: str) -> datetime:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("backup", type=Path, metavar="FOLDER|FILE.tar")
+    parser.add_argument("backup", metavar="FOLDER|FILE.tar|s3://BUCKET/PREFIX/NAME.tar")
     parser.add_argument("--keys", type=Path, metavar="FILE", help="what `backup --keys FILE` wrote")
     parser.add_argument("--until", type=instant, metavar="INSTANT", help="later than the backup; needs --wal")
     parser.add_argument("--wal", type=Path, metavar="FOLDER", help="the log archive (AERODROME_WAL_ARCHIVE)")
@@ -36,7 +38,13 @@ def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
     from launcher.backups.take import opened
 
     settings = read_settings(environment=os.environ, checkout=checkout)
-    with opened(backup=arguments.backup.absolute()) as backup:
+    if arguments.backup.startswith("s3://"):
+        from launcher.backups.off_site import fetched
+
+        found = fetched(url=arguments.backup, settings=settings)
+    else:
+        found = opened(backup=Path(arguments.backup).absolute())
+    with found as backup:
         done = put_back(
             settings=settings,
             checkout=checkout,
