@@ -25,6 +25,7 @@ COMMANDS = (
     "test",
     "bench",
     "prepare-database",
+    "rotate-credentials",
     "lock",
     "version",
 )
@@ -71,7 +72,7 @@ def _help(asked: str) -> int:
     lines = [
         "usage: ./aerodrome COMMAND [options]     (./aerodrome COMMAND --help tells more)",
         "",
-        *(f"  {name:18}{(_module(name).__doc__ or '').splitlines()[0]}" for name in COMMANDS),
+        *(f"  {name:20}{(_module(name).__doc__ or '').splitlines()[0]}" for name in COMMANDS),
         "",
         "Settings are environment variables: docs/reference/configuration.md",
     ]

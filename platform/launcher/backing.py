@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.embedded import postgres, valkey
 from launcher.embedded.log_archive import archive_settings, make_archive
-from launcher.embedded.roles import ROLES, DatabaseUrls, check_server, database_urls, prepare_database
+from launcher.embedded.roles import (
+    DATABASE_VARIABLES,
+    ROLES,
+    DatabaseUrls,
+    check_server,
+    database_urls,
+    prepare_database,
+)
 from launcher.processes import ProcessSpec
 from launcher.secret_files import ensure_secret, random_password
-from launcher.settings import Settings
+from launcher.settings import REDIS_VARIABLE, Settings
 
 # A server needs nothing of the caller's environment.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
@@ -30,6 +37,8 @@ class Backing:
     embedded: bool
     version: str
     table: tuple[ProcessSpec, ...]
+    password_files: Mapping[str, Path] = field(default_factory=dict)
+    """By the variable of the URL that they are for: where a password lies that may change while the stack runs."""
 
 
 def open_backing(*, settings: Settings, tell: Callable[[str], None]) -> Backing:
@@ -38,25 +47,31 @@ def open_backing(*, settings: Settings, tell: Callable[[str], None]) -> Backing:
     The caller holds the data folder. Raises what ``open_cluster``, ``open_server`` and ``check_server`` do.
     """
     table = []
+    files = dict(settings.password_files)
+    secrets = settings.data / "secrets"
     if settings.database_urls is None:
         databases, version, spec = _embedded_postgres(settings, tell)
         table.append(spec)
+        files |= {name: secrets / f"postgres-{key}" for key, name in DATABASE_VARIABLES.items()}
     else:
         databases, version = settings.database_urls, check_server(url=settings.database_urls.owner)
     redis_url = settings.redis_url
     if redis_url is None:
         redis_url, spec = _embedded_valkey(settings)
         table.append(spec)
-    return Backing(databases, redis_url, settings.database_urls is None, version, tuple(table))
+        files[REDIS_VARIABLE] = secrets / "valkey"
+    return Backing(databases, redis_url, settings.database_urls is None, version, tuple(table), files)
 
 
 def _embedded_postgres(
     settings: Settings, tell: Callable[[str], None]
 ) -> tuple[DatabaseUrls, str, ProcessSpec]:
     data = settings.data
-    passwords = {
-        key: ensure_secret(path=data / "secrets" / f"postgres-{key}", make=random_password) for key in ROLES
-    }
+
+    def passwords() -> dict[str, str]:
+        files = {key: data / "secrets" / f"postgres-{key}" for key in ROLES}
+        return {key: ensure_secret(path=path, make=random_password) for key, path in files.items()}
+
     if not (data / "postgres").exists():
         tell("making the database cluster")
     cluster = postgres.open_cluster(
@@ -73,7 +88,7 @@ def _embedded_postgres(
         if done:
             tell(f"postgres: {done}")
 
-    urls = database_urls(host=str(cluster.socket_folder), port=postgres.PORT, passwords=passwords)
+    urls = database_urls(host=str(cluster.socket_folder), port=postgres.PORT, passwords=passwords())
     spec = ProcessSpec(
         name="postgres",
         command=cluster.command(),
@@ -83,7 +98,7 @@ def _embedded_postgres(
         account=cluster.account,
         prepare=prepare,
         probe=lambda: postgres.is_answering(cluster=cluster),
-        after_first_ready=lambda: prepare_database(admin=cluster.connect_arguments(), passwords=passwords),
+        after_first_ready=lambda: prepare_database(admin=cluster.connect_arguments(), passwords=passwords()),
         # Workers of a killed server may still hold its shared memory for a moment.
         start_attempts=20,
         ready_within_seconds=_RECOVERY_SECONDS,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from launcher.ground import Ground
+from launcher.passwords import as_variables
+from launcher.settings import REDIS_VARIABLE
 
 # Kept from the caller: where programs are, the language, certificates, proxies, package indexes.
 _KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "NO_COLOR"}
@@ -27,7 +29,7 @@ _NOT_FROM_CALLER = ("AERODROME_DATABASE_", "AERODROME_REDIS_", "AERODROME_BACKUP
 def control_plane_environment(*, ground: Ground, with_owner: bool = False) -> dict[str, str]:
     """For web, gateway, scheduler and (``with_owner``) the migrations."""
     settings = ground.settings
-    urls = ground.backing.databases.as_environment()
+    urls = ground.backing.databases.as_environment() | {REDIS_VARIABLE: ground.backing.redis_url}
     if not with_owner:
         del urls["AERODROME_DATABASE_OWNER_URL"]
     return {
@@ -50,8 +52,7 @@ def control_plane_environment(*, ground: Ground, with_owner: bool = False) -> di
         "AERODROME_GATEWAY_SOCKET": str(ground.gateway_socket),
         "AERODROME_AGENT_TOKEN_FILE": str(settings.agent_token_file),
         "AERODROME_LOG_LEVEL": settings.log_level,
-        "AERODROME_REDIS_URL": ground.backing.redis_url,
-        **urls,
+        **as_variables(urls=urls, files=ground.backing.password_files),
     }
 
 

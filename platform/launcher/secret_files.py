@@ -60,6 +60,26 @@ def ensure_secret(*, path: Path, make: Callable[[], bytes]) -> str:
     return read_secret(path=path)
 
 
+def replace_secret(*, path: Path, secret: str) -> None:
+    """Puts another secret into the file: whoever reads sees the old one or the new one, and a crash leaves either."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        found = path.stat()
+        if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(temporary, found.st_uid, found.st_gid)
+    temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def read_secret(*, path: Path) -> str:
     """Returns the secret in ``path`` without the last line break."""
     mode = path.stat().st_mode

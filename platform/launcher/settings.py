@@ -15,6 +15,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from launcher.embedded.roles import DATABASE_VARIABLES, DatabaseUrls
+from launcher.passwords import file_variable, with_password
+from launcher.secret_files import read_secret
+
+REDIS_VARIABLE = "AERODROME_REDIS_URL"
 
 
 class SettingWrong(Exception):
@@ -55,6 +59,7 @@ class Settings:
     agent_dir: Path
     web_workers: int
     log_level: str
+    password_files: Mapping[str, Path]
 
 
 def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings:
@@ -64,6 +69,7 @@ def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings
     def path(name: str, *default: str) -> Path:
         return Path(environment.get(name) or data.joinpath(*default)).absolute()
 
+    files = _password_files(environment)
     host, port = _address(environment.get("AERODROME_BIND", "127.0.0.1:0"))
     gateway, agent = (environment.get(f"AERODROME_{name}_SOCKET") for name in ("GATEWAY", "AGENT"))
     return Settings(
@@ -71,8 +77,8 @@ def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings
         bind_host=host,
         bind_port=port,
         base_url=environment.get("AERODROME_BASE_URL", "").rstrip("/") or None,
-        database_urls=_database_urls(environment),
-        redis_url=environment.get("AERODROME_REDIS_URL") or None,
+        database_urls=_database_urls(environment, files),
+        redis_url=_redis_url(environment, files),
         secret_key_file=path("AERODROME_SECRET_KEY_FILE", "secrets", "secret-key"),
         encryption_key_file=path("AERODROME_ENCRYPTION_KEY_FILE", "secrets", "encryption-key"),
         signing_key_file=path("AERODROME_SIGNING_KEY_FILE", "secrets", "signing-key.pem"),
@@ -97,6 +103,7 @@ def read_settings(*, environment: Mapping[str, str], checkout: Path) -> Settings
         agent_dir=path("AERODROME_AGENT_DIR", "agent"),
         web_workers=_whole_number(environment, "AERODROME_WEB_WORKERS", 2),
         log_level=_log_level(environment.get("AERODROME_LOG_LEVEL", "INFO")),
+        password_files=files,
     )
 
 
@@ -108,7 +115,36 @@ def default_data_folder(*, checkout: Path) -> Path:
     return Path("/var/lib/aerodrome") / f"{checkout.resolve().name}-{digest}"
 
 
-def _database_urls(environment: Mapping[str, str]) -> DatabaseUrls | None:
+def _password_files(environment: Mapping[str, str]) -> dict[str, Path]:
+    """By the variable of the URL that each is for."""
+    names = [
+        name
+        for name in (*DATABASE_VARIABLES.values(), REDIS_VARIABLE)
+        if environment.get(file_variable(name))
+    ]
+    for name in names:
+        if not environment.get(name):
+            raise SettingWrong(
+                f"{file_variable(name)} is set and {name} is not: the file is for that address"
+            )
+    return {name: Path(environment[file_variable(name)]).absolute() for name in names}
+
+
+def _redis_url(environment: Mapping[str, str], files: Mapping[str, Path]) -> str | None:
+    url = environment.get(REDIS_VARIABLE)
+    if not url:
+        return None
+    return _with_password_of(url, files[REDIS_VARIABLE]) if REDIS_VARIABLE in files else url
+
+
+def _with_password_of(url: str, file: Path) -> str:
+    try:
+        return with_password(url, read_secret(path=file).strip())
+    except OSError as error:
+        raise SettingWrong(f"the password file {file} cannot be read: {error}") from error
+
+
+def _database_urls(environment: Mapping[str, str], files: Mapping[str, Path]) -> DatabaseUrls | None:
     given = {key: environment.get(name, "") for key, name in DATABASE_VARIABLES.items()}
     if not any(given.values()):
         return None
@@ -121,6 +157,9 @@ def _database_urls(environment: Mapping[str, str]) -> DatabaseUrls | None:
     for key, url in given.items():
         if urlsplit(url).scheme not in ("postgresql", "postgres"):
             raise SettingWrong(f"{DATABASE_VARIABLES[key]} must begin with postgresql://")
+    for key, name in DATABASE_VARIABLES.items():
+        if name in files:
+            given[key] = _with_password_of(given[key], files[name])
     return DatabaseUrls(**given)
 
 

@@ -18,13 +18,14 @@ from launcher import probes
 from launcher.backing import open_backing
 from launcher.data_folder import held, lay_out
 from launcher.embedded.accounts import own_account
+from launcher.embedded.roles import DATABASE_VARIABLES
 from launcher.embedded.sockets import private_folder
 from launcher.environments import agent_environment, backup_environment, control_plane_environment
 from launcher.ground import Ground
 from launcher.ports import choose_port
 from launcher.processes import ProcessSpec
 from launcher.secret_files import ed25519_private_key, ensure_secret, random_key
-from launcher.settings import Settings
+from launcher.settings import REDIS_VARIABLE, Settings
 from launcher.status_file import end_leftovers, write_status
 from launcher.supervisor import Supervisor
 from launcher.version import product_version
@@ -165,7 +166,7 @@ def _ground(
 
 def _facts(ground: Ground) -> dict[str, Any]:
     """The part of the status that stays the same while the stack runs."""
-    urls = asdict(ground.backing.databases)
+    urls, files = asdict(ground.backing.databases), ground.backing.password_files
     return {
         "base_url": ground.base_url,
         "database": {
@@ -174,6 +175,12 @@ def _facts(ground: Ground) -> dict[str, Any]:
             "version": ground.backing.version,
         },
         "redis": {"url": ground.backing.redis_url},
+        "password_files": {
+            "database": {
+                f"{key}_url": str(files[name]) for key, name in DATABASE_VARIABLES.items() if name in files
+            },
+            "redis": {"url": str(files[REDIS_VARIABLE])} if REDIS_VARIABLE in files else {},
+        },
         "gateway_socket": str(ground.gateway_socket),
         "data_dir": str(ground.settings.data),
         "versions": {

@@ -14,6 +14,7 @@ from typing import Any
 
 from launcher import pids
 from launcher.data_folder import find_holder
+from launcher.passwords import refresh
 from launcher.processes import ManagedProcess
 
 _HEALTH = {"healthy": "healthy", "starting": "starting", "waiting": "starting", "dead": "dead"}
@@ -49,7 +50,7 @@ def write_status(
 
 
 def read_status(*, data: Path, now: float) -> dict[str, Any]:
-    """The stack's status with what is true now: a process is healthy only if it is alive.
+    """The stack's status with what is true now: a process is healthy only if it is alive, passwords are today's.
 
     ``now``: seconds since the epoch, for the uptimes. Without a supervisor the state is "stopped".
     """
@@ -65,6 +66,8 @@ def read_status(*, data: Path, now: float) -> dict[str, Any]:
             process["health"] = "dead"
         process["uptime_seconds"] = round(now - started_at, 1) if alive else 0.0
     content["supervisor_pid"] = holder.pid
+    for part, files in content.pop("password_files", {}).items():
+        refresh(content[part], files)
     return content
 
 

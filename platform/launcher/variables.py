@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from launcher.account_variables import ACCOUNT_VARIABLES
 from launcher.backup_variables import BACKUP_VARIABLES
+from launcher.password_variables import PASSWORD_VARIABLES
 from launcher.secret_variables import SECRET_VARIABLES
 from launcher.variable import Variable
 
@@ -63,6 +64,7 @@ VARIABLES = (
         "Redis or Valkey: `redis://…`, `rediss://…` or `unix://:password@/path?db=0`.",
         "control plane",
     ),
+    *PASSWORD_VARIABLES,
     Variable(
         "AERODROME_SECRET_KEY_FILE",
         "`<data>/secrets/secret-key`",

@@ -128,7 +128,7 @@ class Stack:
     @contextmanager
     def database(self, role: str = "app") -> Iterator[Any]:
         """A cursor as the application's role (`app`), or `owner`, `sched`, `auth`; one transaction."""
-        connection = psycopg2.connect(self.facts["database"][f"{role}_url"])
+        connection = psycopg2.connect(self.status()["database"][f"{role}_url"])
         try:
             with connection, connection.cursor() as cursor:
                 yield cursor

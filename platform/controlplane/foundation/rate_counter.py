@@ -16,6 +16,8 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from controlplane.foundation.redis_login import login
+
 log = structlog.get_logger("foundation")
 TIMEOUT_SECONDS = 0.1
 REST_SECONDS = 5.0
@@ -28,7 +30,7 @@ def read_minute(*, keys: Sequence[str], now: float) -> list[int]:
     if time.monotonic() < _resting_until[0]:
         return [0] * len(keys)
     try:
-        found = _client(settings.CACHES["default"]["LOCATION"]).mget([_name(key, now) for key in keys])
+        found = _client(str(settings.CACHES["default"]["LOCATION"])).mget([_name(key, now) for key in keys])
         return [int(each or 0) for each in found]
     except (OSError, RedisError) as error:
         _rest(error)
@@ -42,7 +44,7 @@ def count_in_minute(*, key: str, now: float) -> int | None:
         return None
     name = _name(key, now)
     try:
-        with _client(settings.CACHES["default"]["LOCATION"]).pipeline(transaction=False) as pipe:
+        with _client(str(settings.CACHES["default"]["LOCATION"])).pipeline(transaction=False) as pipe:
             pipe.incr(name)
             pipe.expire(name, 2 * WINDOW_SECONDS)
             return int(pipe.execute()[0])
@@ -63,5 +65,9 @@ def _rest(error: Exception) -> None:
 @cache
 def _client(address: str) -> Any:
     return redis.Redis.from_url(
-        address, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=None
+        address,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=None,
+        **login(),
     )

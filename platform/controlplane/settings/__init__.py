@@ -146,7 +146,7 @@ PASSWORD_RESET_TIMEOUT = 3600
 """Seconds that links in mails about an account are good for."""
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 
-_ENGINE = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+_ENGINE = {"ENGINE": "controlplane.foundation.postgres", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 DATABASES = {
     "default": {**_ENGINE, **env.postgres("AERODROME_DATABASE_URL")},
     "scheduler": {**_ENGINE, **env.postgres("AERODROME_DATABASE_SCHED_URL")},
@@ -168,10 +168,14 @@ which know no tenant, are never made, and nobody signs in through it."""
 
 DATABASE_ROUTERS = ["controlplane.foundation.router.OneDatabase"]
 
+_REDIS_URL, REDIS_USER = env.redis("AERODROME_REDIS_URL")
+REDIS_PASSWORD_FILE = env.password_file("AERODROME_REDIS_URL")
+"""Read for each new connection (`controlplane.foundation.redis_login`); empty: the address holds the password."""
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env.text("AERODROME_REDIS_URL"),
+        "LOCATION": _REDIS_URL,
+        "OPTIONS": {"pool_class": "controlplane.foundation.redis_login.Pool"},
     }
 }
 SPECTACULAR_SETTINGS = {

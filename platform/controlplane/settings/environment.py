@@ -83,8 +83,34 @@ def boolean(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} must be true or false, not {raw!r}.")
 
 
+def password_file(name: str) -> str:
+    """The file with the password for the URL in this variable, or ""."""
+    return os.environ.get(f"{name.removesuffix('_URL')}_PASSWORD_FILE", "")
+
+
+def _password(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"the password file {file} cannot be read: {error}") from error
+
+
+def redis(name: str) -> tuple[str, str]:
+    """A redis-py URL, and its user when the password comes from a file: the URL is then without both."""
+    url = text(name)
+    if not password_file(name):
+        return url, ""
+    parts = urlsplit(url)
+    _password(password_file(name))
+    where = parts.netloc.rpartition("@")[2]
+    return url.replace(f"://{parts.netloc}", f"://{where}", 1), unquote(parts.username or "")
+
+
 def postgres(name: str) -> dict[str, object]:
-    """A libpq URL (`postgresql://user:password@host:port/name?host=/socket/folder`) as Django's settings."""
+    """A libpq URL (`postgresql://user:password@host:port/name?host=/socket/folder`) as Django's settings.
+
+    `PASSWORD_FILE` is our own: `controlplane.foundation.postgres` reads it again when the password is refused.
+    """
     url = text(name)
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
@@ -92,10 +118,12 @@ def postgres(name: str) -> dict[str, object]:
             f"{name} must be a postgresql:// URL: Aerodrome runs on PostgreSQL only, not on {parts.scheme!r}."
         )
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    file = password_file(name)
     return {
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
+        "PASSWORD": _password(file) if file else unquote(parts.password or ""),
+        "PASSWORD_FILE": file,
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": query.pop("port", str(parts.port or "")),
         "OPTIONS": query,

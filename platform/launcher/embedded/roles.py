@@ -119,6 +119,12 @@ def prepare_database(
     return str(version).split(" ")[0]
 
 
+def change_password(*, admin: Mapping[str, Any], key: str, password: str) -> None:
+    """Gives one of ``ROLES`` another password. Sessions that are open stay. Raises libpq's errors."""
+    with _connected(admin) as connection:
+        _ensure_role(connection, role=ROLES[key], password=password)
+
+
 def _ensure_role(connection: Connection, *, role: str, password: str) -> None:
     exists = _exists(connection, role)
     with connection.cursor() as cursor:

@@ -23,7 +23,7 @@ from launcher.embedded.accounts import (
     require_reachable,
 )
 from launcher.embedded.sockets import private_folder
-from launcher.secret_files import ensure_secret, random_password
+from launcher.secret_files import ensure_secret, random_password, read_secret, replace_secret
 
 ACCOUNT = "aerodrome-valkey"
 
@@ -40,15 +40,20 @@ class ValkeyServer:
     program: Path
     account: ServerAccount
     socket: Path
-    password: str
+    password_file: Path
 
     def command(self) -> tuple[str, ...]:
         """The server in the foreground, as a child of whoever starts it."""
         return (str(self.program), str(self.home / "valkey.conf"))
 
     @property
+    def password(self) -> str:
+        """The one that the file holds now."""
+        return read_secret(path=self.password_file)
+
+    @property
     def url(self) -> str:
-        """How redis-py and Django's cache connect (the password holds nothing that must be quoted)."""
+        """How redis-py and Django's cache connect now (the password holds nothing that must be quoted)."""
         return f"unix://:{self.password}@{self.socket}?db=0"
 
 
@@ -77,15 +82,35 @@ def open_server(*, home: Path, copies: Path, password_file: Path) -> ValkeyServe
     if account.switches:
         os.chown(home, account.uid, account.gid)
     require_reachable(folder=home, account=account)
+    ensure_secret(path=password_file, make=random_password)
     server = ValkeyServer(
         home=home,
         program=_reachable_program(account=account, copies=copies),
         account=account,
         socket=private_folder(folder=home / "socket", account=account) / "valkey.sock",
-        password=ensure_secret(path=password_file, make=random_password),
+        password_file=password_file,
     )
-    _write_settings(server)
+    _write_settings(server, server.password)
     return server
+
+
+def change_password(*, home: Path, password_file: Path, socket: str, password: str) -> None:
+    """Gives the running server another password, and its file; connections that are open stay.
+
+    The server, and one started anew from its settings, takes what the file holds at every moment: both passwords
+    while the file changes. Stopped anywhere, it is mended by doing it again. Raises redis-py's errors.
+    """
+    server = ValkeyServer(home, Path(), choose_account(name=ACCOUNT), Path(socket), password_file)
+    old = server.password
+    client = redis.Redis(unix_socket_path=socket, password=old, socket_timeout=10)
+    try:
+        _write_settings(server, old, password)
+        client.execute_command("ACL", "SETUSER", "default", f">{password}")
+        replace_secret(path=password_file, secret=password)
+        client.execute_command("ACL", "SETUSER", "default", "resetpass", f">{password}")
+        _write_settings(server, password)
+    finally:
+        client.close()
 
 
 def is_answering(*, url: str) -> bool:
@@ -114,13 +139,13 @@ def _reachable_program(*, account: ServerAccount, copies: Path) -> Path:
     return copy
 
 
-def _write_settings(server: ValkeyServer) -> None:
+def _write_settings(server: ValkeyServer, *passwords: str) -> None:
     lines = [
         "# Written at every start.",
         "port 0",
         f"unixsocket {server.socket}",
         "unixsocketperm 777",  # the folder is the gate
-        f"requirepass {server.password}",
+        f"user default on {' '.join(f'>{one}' for one in passwords)} ~* &* +@all",
         "daemonize no",
         f"dir {server.home}",
         "appendonly yes",
@@ -130,8 +155,10 @@ def _write_settings(server: ValkeyServer) -> None:
         "databases 4",
     ]
     path = server.home / "valkey.conf"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write("\n".join(lines) + "\n")
     if server.account.switches:
-        os.chown(path, server.account.uid, server.account.gid)
+        os.chown(temporary, server.account.uid, server.account.gid)
+    temporary.rename(path)

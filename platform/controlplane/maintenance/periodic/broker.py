@@ -13,17 +13,20 @@ from controlplane.maintenance.periodic.work import run_job
 
 TASK = "aerodrome.periodic"
 QUEUE = "aerodrome-periodic"
+_LOGIN = "controlplane.foundation.redis_login.LoginFromFile"
 EXPIRES_SECONDS = 60
 """A message that nobody took for so long is forgotten; the beat asks again while the job's row is unanswered."""
 
 
 def broker_url(url: str) -> str:
-    """A redis-py URL in kombu's words, which differ for Unix sockets."""
+    """A redis-py URL in kombu's words, which differ for Unix sockets; with who logs in when a file has the password."""
     parts = urlsplit(url)
+    login = f"credential_provider={_LOGIN}" if settings.REDIS_PASSWORD_FILE else ""
     if parts.scheme != "unix":
-        return url
+        return parts._replace(query="&".join(filter(None, [parts.query, login]))).geturl()
     number = parse_qs(parts.query).get("db", ["0"])[-1]
-    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={number}"
+    query = "&".join(filter(None, [f"virtual_host={number}", login]))
+    return f"redis+socket://{parts.netloc}{parts.path}?{query}"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Django's Postgres backend, whose connections follow a password that changes (`ENGINE`)."""
