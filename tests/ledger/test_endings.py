@@ -70,14 +70,15 @@ def test_a_dag_is_paused_only_when_enough_runs_failed(tenant: Tenant, other_tena
     dags = {"dags": [it.run.dag_id]}
     assert it.run_row().state == "failed"
     assert it.execute("pause_failing", **dags) == []
-    assert it.without("pause_failing", "AND f.n >= l.most", **dags) == [(it.run.dag_id,)]
+    paused = [(it.run.dag_id, "max_consecutive_failed_dag_runs: the last 2 runs of this DAG failed")]
+    assert it.without("pause_failing", "AND f.n >= l.most", **dags) == paused
     with tenant_scope(tenant.id):
         DagRun.objects.filter(id=it.run.id).update(run_id="earlier")
     it.walk.trigger(it.run.dag_id, run_id="again")
     with tenant_scope(tenant.id):
         DagRun.objects.update(state="failed")
     assert scene(other_tenant).execute("pause_failing", **dags) == []
-    assert it.execute("pause_failing", **dags) == [(it.run.dag_id,)]
+    assert it.execute("pause_failing", **dags) == paused
     assert it.dag_row().is_paused
 
 

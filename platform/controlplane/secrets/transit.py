@@ -20,7 +20,7 @@ from controlplane.secrets.key_encryption import KeyEncryption, Wrapped, bound_to
 from controlplane.secrets.source import SourceDenied, SourceFailed
 from controlplane.secrets.vault import VaultRefused, VaultSession
 
-STORE = "AERODROME_VAULT"
+STORE = "AERODROME_VAULT_ADDRESS"
 """The name of the platform's own Vault in refusals."""
 
 
