@@ -112,7 +112,7 @@ def test_a_copy_that_failed_is_tried_again_without_another_backup(room: Path, fo
             aws_secret_access_key="key",
         )
         s3.create_bucket(Bucket="far-away")
-        assert daily(room, now=now + timedelta(seconds=1), hour=hour, **off_site) == folder / made
+        assert daily(room, now=now, hour=hour, **off_site) == folder / made
         assert names(folder) == [made] and last_backup(data=room / "origin") is not None
         keys = [one["Key"] for one in s3.list_objects_v2(Bucket="far-away")["Contents"]]
         assert keys == [f"daily/{made}.json", f"daily/{made}.tar"]
