@@ -38,7 +38,9 @@ class EntryUnknown(LookupError):
 
 def tenants_named(*, contains: str = "") -> QuerySet[Tenant, Any]:
     """Tenants whose name in addresses contains this. No content of any tenant."""
-    found: QuerySet[Tenant, Any] = Tenant.objects.using("auth").filter(slug__contains=contains).values(*_SHOWN)
+    found: QuerySet[Tenant, Any] = (
+        Tenant.objects.using("auth").filter(slug__contains=contains).values(*_SHOWN)
+    )
     return found
 
 

@@ -74,7 +74,13 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
 
 LASTING: Final = frozenset(
     {"tokens.own", "accounts.edit", "members.edit", "roles.edit", "grants.edit", "sign_in.edit"}  # access
-    | {"remotes.edit", "secrets.edit", "alerts.edit", "audit.export", "tenant.export"}  # code, secrets and content, in or out
+    | {
+        "remotes.edit",
+        "secrets.edit",
+        "alerts.edit",
+        "audit.export",
+        "tenant.export",
+    }  # code, secrets and content, in or out
 )
 """What gives something that stays. A platform operator in a tenant holds none of it: their time there ends."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -115,14 +116,17 @@ def test_wall_limit_ends_a_task(agent: AgentProcess, gateway, works) -> None:
 
 def groups_with_quota(millis: int) -> list[Path]:
     """Control groups of agents whose processes may use so much of a processor, and that hold processes."""
-    root = Path("/sys/fs/cgroup")
-    files = [*root.glob("**/aerodrome-*/cpu.max"), *root.glob("**/aerodrome-*/cpu.cfs_quota_us")]
-    quota = str(millis * 100)
-    return [
-        file.parent
-        for file in files
-        if file.read_text().split()[0] == quota and (file.parent / "cgroup.procs").read_text().split()
-    ]
+    found = []
+    for folder, _, files in os.walk(
+        "/sys/fs/cgroup"
+    ):  # groups of other attempts vanish meanwhile: it passes over them
+        for name in {"cpu.max", "cpu.cfs_quota_us"} & {*files} if "/aerodrome-" in folder else ():
+            with suppress(OSError):
+                group = Path(folder)
+                quota = (group / name).read_text().split()[0]
+                if quota == str(millis * 100) and (group / "cgroup.procs").read_text().split():
+                    found.append(group)
+    return found
 
 
 def test_a_task_runs_in_a_group_with_its_share_of_a_processor(agent: AgentProcess, gateway, works) -> None:

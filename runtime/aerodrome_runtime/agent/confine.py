@@ -184,9 +184,7 @@ class Confinement:
         home.mkdir(mode=0o700)
         return home
 
-    def _cgroup(
-        self, name: str, memory: int, processes: int, cpu_millis: int | None = None
-    ) -> Cgroup | None:
+    def _cgroup(self, name: str, memory: int, processes: int, cpu_millis: int | None = None) -> Cgroup | None:
         return Cgroup.create(
             name=f"aerodrome-{os.getpid()}-{name}",
             memory_bytes=memory,

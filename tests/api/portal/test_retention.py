@@ -25,7 +25,14 @@ def test_it_is_set_and_read(tenant: Tenant, member: Actor, viewer: Actor) -> Non
 
 
 def test_everything_else_is_set_too_and_what_is_not_given_is_kept(tenant: Tenant, member: Actor) -> None:
-    more = {"events_days": 1, "usage_days": 62, "bundles_days": 1, "audit_days": 30, "from_hour": 22, "until_hour": 4}
+    more = {
+        "events_days": 1,
+        "usage_days": 62,
+        "bundles_days": 1,
+        "audit_days": 30,
+        "from_hour": 22,
+        "until_hour": 4,
+    }
     answer = member.portal().call("PUT", AT, more)
     assert answer.status == 200 and {name: answer[name] for name in more} == more
     assert answer["runs_days"] is None

@@ -107,9 +107,7 @@ def test_processors_are_bounded_where_that_is_asked_for(millis: int | None) -> N
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
     stats = [f"{folder}/cpu.stat" for folder in made.folders if os.path.exists(f"{folder}/cpu.max")]
-    stats += [
-        f"{folder}/cpu.stat" for folder in made.folders if os.path.exists(f"{folder}/cpu.cfs_quota_us")
-    ]
+    stats += [f"{folder}/cpu.stat" for folder in made.folders if os.path.exists(f"{folder}/cpu.cfs_quota_us")]
     made.kill()
     throttled = 0
     for stat in stats:

@@ -19,10 +19,10 @@ class WorkItem(models.Model):
     (DAG: events of assets were queued for it), `watchers` (nothing: asset watchers may have come or gone),
     `deadline` (run: some are due), `forget` (tenant: values that tasks kept are over), `wake` (trigger: its
     timer fires, or it timed out), `input` (task instance: nobody answered in time), `alert` (nothing: signals are to
-    be weighed), `alert_tell` and `alert_escalate` (alert: somebody is to be told), `alert_check` (alert: its cause may be gone), `alert_absent` (alert rule: a run could be
-    missing), `window` (maintenance window: it is over), `usage` (nothing: attempts
-    ended whose usage is to be counted), `hours` (DAG: its queued runs wait for the task-hours of the next month),
-    `reparse` (nothing: the tenant's files are to be parsed again), `canary` (nothing: trials of deployments are to be
+    be weighed), `alert_tell` and `alert_escalate` (alert: somebody is to be told), `alert_check` (alert: its
+    cause may be gone), `alert_absent` (alert rule: a run could be missing), `window` (maintenance window: it is
+    over), `usage` (nothing: attempts ended whose usage is to be counted), `hours` (DAG: its queued runs
+    wait for the task-hours of the next month), `reparse` (nothing: the tenant's files are to be parsed again), `canary` (nothing: trials of deployments are to be
     looked at)."""
 
     id = models.BigAutoField(primary_key=True)
