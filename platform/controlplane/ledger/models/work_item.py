@@ -22,8 +22,8 @@ class WorkItem(models.Model):
     be weighed), `alert_tell` and `alert_escalate` (alert: somebody is to be told), `alert_check` (alert: its
     cause may be gone), `alert_absent` (alert rule: a run could be missing), `window` (maintenance window: it is
     over), `usage` (nothing: attempts ended whose usage is to be counted), `hours` (DAG: its queued runs
-    wait for the task-hours of the next month), `reparse` (nothing: the tenant's files are to be parsed again), `canary` (nothing: trials of deployments are to be
-    looked at)."""
+    wait for the task-hours of the next month), `reparse` (nothing: the tenant's files are to be parsed again),
+    `canary` (nothing: trials of deployments are to be looked at)."""
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False, related_name="+")
