@@ -94,7 +94,7 @@ def test_a_copy_that_failed_is_tried_again_without_another_backup(room: Path, fo
         credentials.write_text("id key")
         credentials.chmod(0o600)
         off_site = {
-            "AERODROME_BACKUP_COPY": "s3://far-away/daily",
+            "AERODROME_BACKUP_COPY": "s3://each-day/daily",
             "AERODROME_BACKUP_COPY_ENDPOINT": endpoint,
             "AERODROME_BACKUP_COPY_CREDENTIALS_FILE": str(credentials),
         }
@@ -111,10 +111,10 @@ def test_a_copy_that_failed_is_tried_again_without_another_backup(room: Path, fo
             aws_access_key_id="id",
             aws_secret_access_key="key",
         )
-        s3.create_bucket(Bucket="far-away")
+        s3.create_bucket(Bucket="each-day")
         assert daily(room, now=now, hour=hour, **off_site) == folder / made
         assert names(folder) == [made] and last_backup(data=room / "origin") is not None
-        keys = [one["Key"] for one in s3.list_objects_v2(Bucket="far-away")["Contents"]]
+        keys = [one["Key"] for one in s3.list_objects_v2(Bucket="each-day")["Contents"]]
         assert keys == [f"daily/{made}.json", f"daily/{made}.tar"]
     finally:
         server.stop()
