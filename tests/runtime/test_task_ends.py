@@ -163,7 +163,7 @@ def test_a_missing_runtime_is_told_in_the_log(agent: AgentProcess, gateway, work
     gateway.until_logged(work, "must be built first")
 
 
-@pytest.mark.parametrize("task_id", ["noop", "pushes_and_skips"])
+@pytest.mark.parametrize("task_id", ["noop", "pushes_and_skips", "pushes_and_exits"])
 def test_a_task_whose_xcom_is_refused_has_not_succeeded(
     agent: AgentProcess, gateway, works, task_id: str
 ) -> None:

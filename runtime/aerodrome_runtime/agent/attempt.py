@@ -124,6 +124,7 @@ class Attempt:
             if self._fenced and not self._end_told:
                 await self._say_gone()
             return
+        await self._flush()  # whether it could be stored decides how the attempt ended
         outcome = conclude(
             ending=Ending(
                 exit_code=exited.exit_code,

@@ -50,6 +50,11 @@ with DAG("tried", schedule=None):
         raise AirflowSkipException
 
     @task
+    def pushes_and_exits(ti=None):
+        ti.xcom_push("first", 1)
+        os._exit(0)
+
+    @task
     def produce():
         return {"rows": [1, 2, 3]}
 
@@ -183,6 +188,6 @@ with DAG("tried", schedule=None):
         renders_again, fails, chooses_to_fail, chooses_to_wait, kills_itself, exits_hard, segfaults,
         eats_memory, times_out, sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around,
         reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told,
-        pushes_after_it_was_told, pushes_and_skips,
+        pushes_after_it_was_told, pushes_and_skips, pushes_and_exits,
     ):  # fmt: skip
         each()
