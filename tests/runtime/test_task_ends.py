@@ -202,10 +202,14 @@ def test_a_missing_runtime_is_told_in_the_log(agent: AgentProcess, gateway, work
     gateway.until_logged(work, "must be built first")
 
 
-def test_a_task_whose_xcom_is_refused_has_not_succeeded(agent: AgentProcess, gateway, works) -> None:
+@pytest.mark.parametrize("task_id", ["noop", "pushes_and_skips", "pushes_and_exits"])
+def test_a_task_whose_xcom_is_refused_has_not_succeeded(
+    agent: AgentProcess, gateway, works, task_id: str
+) -> None:
+    """Nor was it skipped: what runs all the same would look for the XCom in vain."""
     gateway.invalid.add("xcom_set")
     try:
-        work, state = run(gateway, works, "noop")
+        work, state = run(gateway, works, task_id)
     finally:
         gateway.invalid.clear()
     assert state["state"] == "failed"

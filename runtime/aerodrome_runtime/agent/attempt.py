@@ -16,7 +16,7 @@ from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
 from aerodrome_runtime.agent.measures import Measures
 from aerodrome_runtime.agent.operations import (
-    DEFEATS,
+    FAILURES,
     FLUSH_SECONDS,
     PAUSES,
     STATES,
@@ -142,6 +142,7 @@ class Attempt:
             if self._fenced and not self._end_told:
                 await self._say_gone()
             return
+        await self._flush()  # whether it could be stored decides how the attempt ended
         outcome = conclude(
             ending=Ending(
                 exit_code=exited.exit_code,
@@ -173,11 +174,7 @@ class Attempt:
         body: dict[str, Any] = {"state": state, "end_date": now_iso()}
         if died is not None:
             body["died"] = died
-        operations, self._queued = self._queued, []
-        verdict = await self._submit([*operations, Operation(kind="state", body=body)])
-        if _is_invalid(verdict) and operations:
-            # What was queued holds what the control plane cannot take: the ending alone must get through.
-            await self._submit([Operation(kind="state", body=body)])
+        await self._submit_state(Operation(kind="state", body=body))
 
     async def _say_gone(self) -> None:
         """A fenced attempt is over: what waits for its processes to be gone may go on. No verdict matters any more."""
@@ -283,12 +280,8 @@ class Attempt:
                 # What was written behind is lost: a success now would hide it from everything downstream.
                 self._respond(number, error=api_error(status=422, message=self._invalid))
                 return
-            operations, self._queued = self._queued, []
             operation = state_operation(message)
-            verdict = await self._submit([*operations, operation])
-            if _is_invalid(verdict) and operations and message["type"] in DEFEATS:
-                # What was queued holds what the control plane cannot take: the failure alone must get through.
-                verdict = await self._submit([operation])
+            verdict = await self._submit_state(operation)
         if verdict.verdict == "accepted":
             self._state = operation.body["state"]
             if message["type"] in ("SucceedTask", "RetryTask", "TaskState"):
@@ -316,6 +309,15 @@ class Attempt:
             operations, self._queued = self._queued, []
             verdict = await self._submit(operations)
         return None if verdict.verdict == "accepted" else _refusal(verdict)
+
+    async def _submit_state(self, state: Operation) -> Verdict:
+        """Everything queued and the state; the state alone when it is a failure and the rest cannot be stored."""
+        operations, self._queued = self._queued, []
+        verdict = await self._submit([*operations, state])
+        is_refused = verdict.verdict != "accepted" and verdict.reason == "invalid"
+        if is_refused and operations and state.body["state"] in FAILURES:
+            return await self._submit([state])
+        return verdict
 
     async def _submit(self, operations: list[Operation]) -> Verdict:
         verdict = await self._reporter.submit(
@@ -362,10 +364,6 @@ class Attempt:
             self.log.raw(line, logger="task.stdout", level="info")
         else:
             self.log.raw(line, logger="task.stderr", level="error")
-
-
-def _is_invalid(verdict: Verdict) -> bool:
-    return verdict.verdict != "accepted" and verdict.reason == "invalid"
 
 
 def _refusal(verdict: Verdict) -> dict[str, Any]:

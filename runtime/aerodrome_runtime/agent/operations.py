@@ -64,8 +64,8 @@ STATES: dict[str, str | None] = {
 
 PAUSES = frozenset({"DeferTask", "RescheduleTask", "AwaitInputTask"})
 """After these the same try goes on elsewhere."""
-DEFEATS = frozenset({"TaskState", "RetryTask"})
-"""These end a try without success."""
+FAILURES = frozenset({"failed", "up_for_retry"})
+"""States that hide nothing when what the task wrote before is lost."""
 
 
 def state_operation(message: dict[str, Any]) -> Operation:

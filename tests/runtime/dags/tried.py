@@ -1,4 +1,5 @@
 """Every way a task can end, one task each."""
+# Written as tenants write: os.path and open are the point of some tasks.
 # ruff: noqa: PTH110, PTH111, PTH123, PTH208
 
 import os
@@ -10,9 +11,20 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Variable, task
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
 
 print("printed while the file loads")
+
+
+def push_until_told(ti):
+    try:
+        for number in range(600):
+            ti.xcom_push(str(number), number)
+            time.sleep(0.1)
+    except AirflowRuntimeError:
+        print("told of it")
+        raise
+
 
 with DAG("tried", schedule=None):
 
@@ -22,24 +34,25 @@ with DAG("tried", schedule=None):
 
     @task
     def pushes_until_told(ti=None):
-        try:
-            for number in range(600):
-                ti.xcom_push(str(number), number)
-                time.sleep(0.1)
-        except AirflowRuntimeError:
-            print("told of it")
-            raise
+        push_until_told(ti)
 
     @task
     def pushes_after_it_was_told(ti=None):
         try:
-            for number in range(600):
-                ti.xcom_push(str(number), number)
-                time.sleep(0.1)
+            push_until_told(ti)
         except AirflowRuntimeError:
-            print("told of it")
             ti.xcom_push("once more", 1)
             raise
+
+    @task
+    def pushes_and_skips(ti=None):
+        ti.xcom_push("first", 1)
+        raise AirflowSkipException
+
+    @task
+    def pushes_and_exits(ti=None):
+        ti.xcom_push("first", 1)
+        os._exit(0)
 
     @task
     def produce():
@@ -174,6 +187,7 @@ with DAG("tried", schedule=None):
     for each in (
         renders_again, fails, chooses_to_fail, chooses_to_wait, kills_itself, exits_hard, segfaults,
         eats_memory, times_out, sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around,
-        reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told, pushes_after_it_was_told,
+        reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told,
+        pushes_after_it_was_told, pushes_and_skips, pushes_and_exits,
     ):  # fmt: skip
         each()
