@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import subprocess
@@ -10,11 +11,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _ARCHITECTURE = "tests/architecture"
-_PROCESSES = ("tests/journeys", "tests/processes", "tests/runtime")
-"""Tests that mostly wait for processes of their own: they run beside the others, with servers of their own."""
+_BESIDE = (("tests/journeys", "tests/compat"), ("tests/processes", "tests/runtime"))
+"""Tests that mostly wait for processes of their own: each part runs beside the others, with servers of its own."""
 _COUNT = re.compile(r"(\d+) (failed|passed|skipped|deselected|xfailed|xpassed|warnings?|errors?)\b")
 
 
@@ -56,42 +58,47 @@ def run(arguments: argparse.Namespace, *, checkout: Path) -> int:
 
 
 def _run_beside(pytest: list[str], checkout: Path, **variables: str) -> bool:
-    """The tests in two processes side by side: what the second one says comes after the first has ended, then the
-    sum of both. Whether all passed."""
+    """The tests in processes side by side: what the first says is shown as it comes, what the others say after it
+    has ended, then the sum of all. Whether all passed."""
     started = time.monotonic()
-    others = [*pytest, *(f"--ignore={folder}" for folder in (_ARCHITECTURE, *_PROCESSES))]
+    apart = [folder for part in _BESIDE for folder in part]
+    rest = [*pytest, *(f"--ignore={folder}" for folder in (_ARCHITECTURE, *apart))]
     environment = _environment(checkout) | variables
-    with tempfile.TemporaryFile("w+") as first, tempfile.TemporaryFile("w+") as second:
-        print(
-            f"\n=== tests: {' '.join(others[1:])}\n    beside: {' '.join([*pytest[1:], *_PROCESSES])}",
-            flush=True,
-        )
-        beside = subprocess.Popen(
-            [*pytest, *_PROCESSES], cwd=checkout, env=environment, stdout=second, stderr=subprocess.STDOUT
-        )
-        try:
-            with subprocess.Popen(
-                others,
-                cwd=checkout,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            ) as live:
-                for line in live.stdout or ():
-                    print(line, end="", flush=True)
-                    first.write(line)
-            ended = beside.wait()
-        finally:
-            beside.kill()
-            beside.wait()
+    lines = "\n    beside: ".join(
+        " ".join(command[1:]) for command in (rest, *([*pytest, *p] for p in _BESIDE))
+    )
+    print(f"\n=== tests: {lines}", flush=True)
+    with contextlib.ExitStack() as open_until_told:
         texts = []
-        for file in (first, second):
-            file.seek(0)
-            texts.append(file.read())
-    print(texts[1], flush=True)
+        beside = []
+        for part in _BESIDE:
+            said = open_until_told.enter_context(tempfile.TemporaryFile("w+"))
+            process = subprocess.Popen(
+                [*pytest, *part], cwd=checkout, env=environment, stdout=said, stderr=subprocess.STDOUT
+            )
+            open_until_told.callback(process.wait)
+            open_until_told.callback(process.kill)
+            beside.append((process, said))
+        first = subprocess.Popen(
+            rest, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        with first:
+            texts.append("".join(_shown(first.stdout or ())))
+        ended = [first.returncode]
+        for process, said in beside:
+            ended.append(process.wait())
+            said.seek(0)
+            texts.append(said.read())
+            print(texts[-1], flush=True)
     print(f"==== {_sum(texts)} in {time.monotonic() - started:.2f}s ====", flush=True)
-    return live.returncode == 0 and ended == 0
+    return not any(ended)
+
+
+def _shown(lines: Iterable[str]) -> Iterator[str]:
+    """The same lines, printed as they come."""
+    for line in lines:
+        print(line, end="", flush=True)
+        yield line
 
 
 def _sum(texts: list[str]) -> str:
