@@ -16,7 +16,7 @@ from controlplane.ledger.models.git_remote import GitRemote
 from controlplane.maintenance.archive.ask import export_due
 from controlplane.maintenance.errands import Handlers
 from controlplane.maintenance.prune import prune_tenant
-from controlplane.maintenance.storage import measure_tenant
+from controlplane.maintenance.storage import count_logs, measure_tenant
 from controlplane.secrets.contract import KeyUnavailable, SealBroken
 from controlplane.secrets.remote_credentials import open_credential
 from tenants.scope import tenant_scope
@@ -53,5 +53,6 @@ ERRANDS: Handlers = {
     "prune": prune_tenant,
     "export": export_due,
     "measure": measure_tenant,
+    "count_logs": count_logs,
 }
 """What `maintenance.errands` does with each kind."""

@@ -15,7 +15,7 @@ from django.db import DatabaseError, DataError, InterfaceError
 
 from api.agent.refused import record_registered
 from api.agent.wiring import PAYLOADS
-from controlplane.execution import logs, report, tokens
+from controlplane.execution import log_room, logs, report, tokens
 from controlplane.executors.agents import beat_agent, current_agent, register_agent
 from controlplane.executors.local import AgentRef, claim_other, claim_tasks, waiting_tenants
 from controlplane.foundation.clock import utc_now
@@ -247,8 +247,14 @@ def store_logs(message: LogBatch) -> LogResult:
     """Log bytes at their offsets. A key must lie in the folder of the tenant that the segment names."""
     current_agent(agent_id=message.agent_id, epoch=message.epoch, using=THIN, any_epoch=True)
     stored: dict[str, int] = {}
+    full: list[str] = []
     for segment in message.segments:
-        if not segment.key.startswith(f"{UUID(segment.tenant_id)}/"):
+        tenant_id = UUID(segment.tenant_id)
+        if not segment.key.startswith(f"{tenant_id}/"):
             raise PermissionError("the log key is not in the tenant's folder")
-        stored[segment.key] = logs.append(key=segment.key, offset=segment.offset, data=segment.data)
-    return LogResult(stored=stored)
+        stored[segment.key], is_full = log_room.append(
+            tenant_id=tenant_id, key=segment.key, offset=segment.offset, data=segment.data, now=utc_now()
+        )
+        if is_full:
+            full.append(segment.key)
+    return LogResult(stored=stored, full=full)

@@ -167,9 +167,11 @@ class LogBatch(Struct, kw_only=True):
 
 
 class LogResult(Struct, kw_only=True):
-    """Bytes now stored per key; the agent resends from there."""
+    """Bytes now stored per key; the agent resends from there. A key in `full` takes no more: the tenant keeps as many
+    bytes of logs as it may, and the log's last line says so."""
 
     stored: dict[str, int]
+    full: list[str] = []
 
 
 __all__ = [

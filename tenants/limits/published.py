@@ -138,6 +138,14 @@ LIMITS: Final[tuple[Limit, ...]] = (
         least=4096,
     ),
     Limit(
+        "log_storage_bytes",
+        "bytes",
+        "Logs of all kept runs, counted every few minutes while tasks end",
+        "the store of logs, before each write",
+        "the log ends with `the logs of this tenant have N MiB, and it may keep M MiB`; the task goes on",
+        least=1024,
+    ),
+    Limit(
         "api_requests_per_minute",
         "requests",
         "Requests of people and tokens to the public API and the portal's; tasks and agents do not count",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from taskwire.workload import Limits
 from tests.support.agent_process import AgentProcess
+from tests.support.fake_gateway import FakeGateway
 
 
 def test_lines_in_order_with_their_loggers(agent: AgentProcess, gateway, works) -> None:
@@ -61,6 +64,18 @@ def test_a_log_is_cut_once_at_its_cap(agent: AgentProcess, gateway, works) -> No
     gateway.until_logged(work, "Log cut")
     assert len(gateway.logs[work.task.log_key]) < 201_000
     assert sum("Log cut" in str(event["event"]) for event in gateway.log_events(work)) == 1
+
+
+def test_a_log_that_finds_no_room_ends_and_its_task_goes_on(
+    agent: AgentProcess, gateway, works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = works.task(dag_id="tried", task_id="floods", path="tried.py")
+    monkeypatch.setattr(gateway, "full_from", 100_000)
+    gateway.give(work)
+    assert gateway.finished(work)["state"] == "success"
+    stored = gateway.logs[work.task.log_key]
+    assert len(stored) < 100_000 and stored.endswith(FakeGateway.NO_ROOM)
+    assert stored.count(FakeGateway.NO_ROOM) == 1, "what follows is dropped, not sent again and again"
 
 
 def test_a_large_log_arrives_whole(agent: AgentProcess, gateway, works) -> None:

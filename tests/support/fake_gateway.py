@@ -51,6 +51,8 @@ class Told:
 class FakeGateway:
     """Use as a context manager."""
 
+    NO_ROOM = b'{"event": "The log ends here"}\n'
+
     def __init__(self, *, token: str = "agent-token", beat_seconds: float = 0.2) -> None:
         self.token = token
         self.beat_seconds = beat_seconds
@@ -63,6 +65,8 @@ class FakeGateway:
         self.told: dict[tuple[str, int], Told] = {}
         self.report_batches: list[int] = []
         self.logs: dict[str, bytearray] = {}
+        self.full_from: int | None = None
+        """A log that would grow beyond so many bytes ends with NO_ROOM, as where the tenant may keep no more."""
         self.bundles: dict[str, bytes] = {}
         self.bundle_fetches = 0
         self.stop: list[tuple[str, int, str]] = []
@@ -299,11 +303,18 @@ class FakeGateway:
 
     async def _logs(self, data: bytes) -> LogResult:
         batch = msgspec.msgpack.decode(data, type=LogBatch)
+        full = []
         for segment in batch.segments:
             stored = self.logs.setdefault(segment.key, bytearray())
+            if self.full_from is not None and segment.offset + len(segment.data) > self.full_from:
+                stored += self.NO_ROOM
+                full.append(segment.key)
+                continue
             if segment.offset <= len(stored) < segment.offset + len(segment.data):
                 stored += segment.data[len(stored) - segment.offset :]
-        return LogResult(stored={segment.key: len(self.logs[segment.key]) for segment in batch.segments})
+        return LogResult(
+            stored={segment.key: len(self.logs[segment.key]) for segment in batch.segments}, full=full
+        )
 
     async def _bundle(self, request: web.Request) -> web.Response:
         self.bundle_fetches += 1

@@ -33,6 +33,8 @@ from tenants.limits.read import Quota, read_quota
 from tenants.scope import tenant_scope
 
 _INVALID = Problem(422, "limit-invalid", "This limit cannot be set so")
+_HELD = {"xcom": "xcom_bytes", "log": "log_storage_bytes"}
+"""Kind of `storage_held` -> the limit that it is held against."""
 PLAN_UNKNOWN = Problem(422, "plan-unknown", "There is no such plan")
 
 
@@ -121,14 +123,14 @@ def _pace(pool: Pool) -> dict[str, Any]:
 def _used() -> dict[str, float]:
     month = UsageMonth.objects.filter(month=utc_now().date().replace(day=1))
     spent = month.aggregate(task=Sum("task_us"), cpu=Sum("cpu_us"))
-    xcoms = StorageHeld.objects.filter(kind="xcom").first()
+    held = dict(StorageHeld.objects.values_list("kind", "bytes"))
     return {
         "concurrent_tasks": TaskInstance.objects.filter(state__in=ACTIVE_TASK).count(),
         "dags": Dag.objects.filter(is_stale=False).count(),
         "task_hours_per_month": (spent["task"] or 0) / 3.6e9,
         "cpu_hours_per_month": (spent["cpu"] or 0) / 3.6e9,
         "triggers": Workload.objects.filter(kind="trigger").exclude(agent_id=None).count(),
-        **({"xcom_bytes": xcoms.bytes} if xcoms else {}),
+        **{_HELD[kind]: size for kind, size in held.items()},
     }
 
 

@@ -21,6 +21,7 @@ from controlplane.foundation.db import execute
 from controlplane.ledger import clearing
 from controlplane.ledger.models.retention import Retention
 from controlplane.maintenance.prune_bundles import prune_bundles
+from controlplane.maintenance.storage import recount_logs
 from tenants.audit.chains import checkpoint_store
 from tenants.audit.checkpoint import CheckpointThere
 from tenants.audit.cut import ChainBroken, cut_chain
@@ -64,6 +65,8 @@ def prune_tenant(*, tenant_id: UUID, ref: UUID, now: datetime) -> datetime | Non
     with tenant_scope(tenant_id):
         execute("maintenance/sql/count_held.sql", now=now, anyway=done["xcoms"] + done["runs"] > 0)
         Retention.objects.update(pruned_at=now, pruned=dict(done))
+    if done["logs"] + done["runs"] > 0:
+        recount_logs(tenant_id=tenant_id, now=now)
     log.info("tenant.pruned", tenant=str(tenant_id), more=full, **done)
     return now + (REST if full else DAY)
 

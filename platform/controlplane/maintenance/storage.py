@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 from uuid import UUID
 
 from django.conf import settings
@@ -19,10 +20,13 @@ from django.conf import settings
 from controlplane.bundles.artefact import ArtefactMissing, artefact_path
 from controlplane.execution import logs
 from controlplane.foundation.db import execute
+from controlplane.ledger.models.storage_held import StorageHeld
 from tenants.scope import tenant_scope
 
 SPREAD_SECONDS = 72_000
 """Tenants are measured all over the day, each at an instant of its own."""
+
+COUNT_AGAIN = timedelta(minutes=5)
 
 Stored = Counter[tuple[str, str]]
 """(kind, DAG or nothing) -> bytes."""
@@ -52,6 +56,24 @@ def measure_tenant(*, tenant_id: UUID, ref: UUID, now: datetime) -> datetime | N
         )
     tomorrow = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), tzinfo=UTC)
     return tomorrow + timedelta(seconds=tenant_id.int % SPREAD_SECONDS)
+
+
+def count_logs(*, tenant_id: UUID, ref: UUID, now: datetime) -> None:
+    """Errand `count_logs`, of a tenant that may keep so many bytes of logs only: the longer it takes, the rarer it is
+    done. What is stored while it counts may count twice, until the next time."""
+    begun = monotonic()
+    size = sum(logs.sizes(tenant_id=tenant_id, dag_ids=()).values())
+    again = now + max(COUNT_AGAIN, 300 * timedelta(seconds=monotonic() - begun))
+    with tenant_scope(tenant_id):
+        execute("maintenance/sql/put_held_logs.sql", bytes=size, now=now, again=again)
+
+
+def recount_logs(*, tenant_id: UUID, now: datetime) -> None:
+    """Some were deleted: where they are counted, the room that this makes is there at once."""
+    with tenant_scope(tenant_id):
+        is_counted = StorageHeld.objects.filter(kind="log").exists()
+    if is_counted:
+        count_logs(tenant_id=tenant_id, ref=tenant_id, now=now)
 
 
 def _artefact(digest: str) -> int:

@@ -151,7 +151,10 @@ class Shipper:
         for segment in segments:
             stored = result.stored.get(segment.key)
             shipped = self._logs.get((segment.id, segment.epoch))
-            if stored is not None and shipped is not None:
+            if shipped is not None and segment.key in result.full:
+                shipped.log.end()
+                shipped.refused_seconds = 0.0
+            elif stored is not None and shipped is not None:
                 shipped.log.stored(min(stored, segment.offset + len(segment.data)))
                 shipped.refused_seconds = 0.0
         self._stored.set()

@@ -79,6 +79,11 @@ class TaskLog:
             self._pressed = False
             self.on_pressure(False)
 
+    def end(self) -> None:
+        """The control plane takes no more of it, and its last line there says why: what follows is dropped."""
+        self._cut = True
+        self.stored(self.offset + len(self.unstored))
+
     def _append(self, event: dict[str, Any]) -> None:
         if self._cut:
             return

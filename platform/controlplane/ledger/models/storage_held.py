@@ -9,7 +9,7 @@ from tenants.rls import TenantTable
 
 
 class StorageHeld(TenantModel):
-    """One row per tenant and kind (`xcom`). Where it is not allowed more, a write is held against it, so that no write
+    """One row per tenant and kind (`xcom`, `log`). Where it is not allowed more, a write is held against it, so that no write
     adds up what is there."""
 
     kind = models.CharField(max_length=10)
