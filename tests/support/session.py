@@ -18,3 +18,7 @@ environment.prepare(folder=FOLDER)
 import django  # noqa: E402  settings read the environment
 
 django.setup()
+
+from django.conf import settings  # noqa: E402
+
+settings.PASSWORD_HASHERS = ["tests.support.quick_hasher.QuickHasher"]
