@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -194,9 +195,21 @@ def test_a_missing_dag_is_rescheduled_as_airflow_does(agent: AgentProcess, gatew
     gateway.until_logged(work, "Dag not found during start up")
 
 
-def test_a_missing_runtime_is_told_in_the_log(agent: AgentProcess, gateway, works) -> None:
+def test_a_task_whose_runtime_is_not_built_waits_without_a_try(agent: AgentProcess, gateway, works) -> None:
     work = works.task(dag_id="tried", task_id="noop", path="tried.py")
     work.runtime_digest = "not-built"
+    gateway.give(work)
+    told = gateway.finished(work)
+    assert told["state"] == "up_for_reschedule"
+    waits = datetime.fromisoformat(told["reschedule_date"]) - datetime.fromisoformat(told["end_date"])
+    assert waits == timedelta(seconds=30)
+    gateway.until_logged(work, "must be built first. It is tried again in 30 s.")
+
+
+def test_a_runtime_that_never_comes_fails_the_task(agent: AgentProcess, gateway, works) -> None:
+    work = works.task(dag_id="tried", task_id="noop", path="tried.py")
+    work.runtime_digest = "not-built"
+    work.task.ti_context["task_reschedule_count"] = 60
     gateway.give(work)
     assert gateway.finished(work)["state"] == "failed"
     gateway.until_logged(work, "must be built first")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from taskwire.workload import Workload
-from tests.support.agent_process import AgentProcess, Works
+from tests.support.agent_process import RUNTIME, AgentProcess, Works
 from tests.support.fake_gateway import FakeGateway
 
 DOES = "own_triggers.Does"
@@ -49,6 +49,18 @@ def test_its_lines_are_in_the_log_of_its_task(
     assert gateway.until_logged(one, "does event")
     assert gateway.until_logged(other, "does skips")
     assert not any("does skips" in str(event.get("event")) for event in gateway.log_events(one))
+
+
+def test_one_whose_runtime_is_being_built_waits_for_it(
+    gateway: FakeGateway, agent: AgentProcess, works: Works
+) -> None:
+    work = _does(works, "event", value=1)
+    work.runtime_digest = "not-built-yet"
+    gateway.give(work)
+    gateway.until_logged(work, "must be built first")
+    runtimes = agent.directory / "runtimes"
+    (runtimes / "not-built-yet").symlink_to((runtimes / RUNTIME).resolve())
+    assert _said(gateway, work) == ("trigger_event", {"payload": 1})
 
 
 def test_triggers_end_their_tasks_themselves(gateway: FakeGateway, agent: AgentProcess, works: Works) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aerodrome_runtime.agent.mail import MailRelay
@@ -25,6 +26,7 @@ from aerodrome_runtime.agent.operations import (
 )
 from aerodrome_runtime.agent.outcome import Ending, conclude
 from aerodrome_runtime.agent.reporting import Reporter
+from aerodrome_runtime.agent.runtimes import PATIENCE_SECONDS
 from aerodrome_runtime.agent.sdk.answers import api_error
 from aerodrome_runtime.agent.sdk.client import ExecutionClient
 from aerodrome_runtime.agent.sdk.table import Asking, answer
@@ -36,6 +38,8 @@ from taskwire.workload import TaskWork, Workload
 
 log = logging.getLogger("aerodrome.agent")
 GRACE_SECONDS = 5.0
+AGAIN_SECONDS = 30.0
+"""Until a task whose runtime is not here is tried again."""
 OVERTIME_SECONDS = 20.0
 """How long listeners and callbacks may run after the terminal state (Airflow's `task_success_overtime`)."""
 DRAIN_SECONDS = 2.0
@@ -168,6 +172,24 @@ class Attempt:
             "up_for_retry" if should_retry else "failed",
             {"reason": "zygote", "exit_code": None, "signal": None, "limit": None, "peak_bytes": 0},
         )
+
+    async def cannot_start_yet(self, message: str) -> None:
+        """What it needs may come: the task is rescheduled, as where Airflow does not find its DAG, until it took too long."""
+        looks = int(self.task.ti_context.get("task_reschedule_count") or 0)
+        if looks >= PATIENCE_SECONDS / AGAIN_SECONDS:
+            await self.cannot_start(message)
+            return
+        self.log.say(
+            f"The task waits: {message}. It is tried again in {AGAIN_SECONDS:.0f} s.", level="warning"
+        )
+        await self.log.flush()
+        now = datetime.now(tz=UTC)
+        body = {
+            "state": "up_for_reschedule",
+            "end_date": now.isoformat(),
+            "reschedule_date": (now + timedelta(seconds=AGAIN_SECONDS)).isoformat(),
+        }
+        await self._submit_state(Operation(kind="state", body=body))
 
     async def report_state(self, state: str, died: dict[str, Any] | None) -> None:
         """Report an ending that the process did not tell itself, together with what is still queued."""

@@ -13,8 +13,16 @@ from pathlib import Path
 MARK = "aerodrome.json"
 
 
+PATIENCE_SECONDS = 1800.0
+"""How long what needs a runtime waits for it to be built here."""
+
+
 class RuntimeMissing(Exception):
     """No such runtime here: it must be built first (a `build` workload)."""
+
+    def __init__(self, digest: str, message: str) -> None:
+        super().__init__(message)
+        self.digest = digest
 
 
 @dataclass(frozen=True)
@@ -32,10 +40,10 @@ class Runtime:
 def find_runtime(*, directory: Path, digest: str) -> Runtime:
     """The runtime of this digest. Raises RuntimeMissing."""
     if not digest or "/" in digest or digest.startswith("."):
-        raise RuntimeMissing(f"{digest!r} is not a runtime digest")
+        raise RuntimeMissing(digest, f"{digest!r} is not a runtime digest")
     path = (directory / digest).resolve()
     if not (path / "bin" / "python").exists():
-        raise RuntimeMissing(f"runtime {digest} is not on this agent; it must be built first")
+        raise RuntimeMissing(digest, f"runtime {digest} is not on this agent; it must be built first")
     mark = path / MARK
     base = (directory / json.loads(mark.read_text())["base"]).resolve() if mark.exists() else path
     return Runtime(digest=digest, path=path, base=base)

@@ -43,8 +43,10 @@ async def run_task(
                     limits=work.limits,
                 )
             )
+        except RuntimeMissing as error:
+            await attempt.cannot_start_yet(str(error))
+            return
         except (
-            RuntimeMissing,
             BundleCorrupt,
             BundleHostile,
             SpareFailed,

@@ -20,7 +20,7 @@ from aerodrome_runtime.agent.encode import NotEncodable, encoded
 from aerodrome_runtime.agent.gateway import GatewayGone, GatewayRefused, GatewayUnreachable
 from aerodrome_runtime.agent.masking import Mask
 from aerodrome_runtime.agent.reporting import Reporter
-from aerodrome_runtime.agent.runtimes import RuntimeMissing, find_runtime
+from aerodrome_runtime.agent.runtimes import PATIENCE_SECONDS, RuntimeMissing, find_runtime
 from aerodrome_runtime.agent.sdk.client import ExecutionClient
 from aerodrome_runtime.agent.sdk.table import Asking
 from aerodrome_runtime.agent.shipping import Shipper
@@ -43,6 +43,8 @@ KILL_SECONDS = 4.0
 AGAIN_SECONDS = 2.0
 FAILED = "Trigger failure"
 """Airflow's reason of a trigger that failed."""
+_LASTING = (RuntimeMissing, BundleCorrupt, BundleHostile, GatewayRefused)
+_CANNOT_RUN = (*_LASTING, ZygoteLost, OSError, GatewayGone, GatewayUnreachable)
 Where = tuple[str, str, str]
 """(tenant, runtime, bundle): what may share a process."""
 
@@ -75,6 +77,9 @@ class Triggers:
         self._flocks: dict[Where, list[TriggerProcess]] = {}
         self._flock_of: dict[int, TriggerProcess] = {}
         self._masks: dict[Where, Mask] = {}
+        self._missing_since: dict[
+            str, float
+        ] = {}  # runtime -> when it was looked for first, on the loop's clock
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
 
@@ -173,14 +178,13 @@ class Triggers:
         await asyncio.sleep(0)  # its first members come in the same breath
         try:
             why = await self._run(flock)
-        except (RuntimeMissing, BundleCorrupt, BundleHostile, GatewayRefused) as error:
+        except _CANNOT_RUN as error:
             self._remove(place, flock)
-            for held in _living(flock):
-                self._fail(held, [f"The trigger could not be started: {error}"])
-            return
-        except (ZygoteLost, OSError, GatewayGone, GatewayUnreachable) as error:
+            if isinstance(error, _LASTING) and not self._may_come(error, flock):
+                for held in _living(flock):
+                    self._fail(held, [f"The trigger could not be started: {error}"])
+                return
             log.warning("%d triggers cannot be run now: %s", len(flock.members), error)
-            self._remove(place, flock)
             await asyncio.sleep(AGAIN_SECONDS)
             if not self._closing:
                 self._apart(place, [_living(flock)])
@@ -193,6 +197,16 @@ class Triggers:
             return
         self._crashed(place, living, why)
 
+    def _may_come(self, error: Exception, flock: TriggerProcess) -> bool:
+        """Whether what is missing is a runtime: it may be being built, for so long."""
+        if not isinstance(error, RuntimeMissing):
+            return False
+        now = asyncio.get_running_loop().time()
+        if error.digest not in self._missing_since:
+            for task_log in [held.log for held in _living(flock) if held.log]:
+                task_log.say(f"The trigger waits: {error}", level="warning")
+        return now - self._missing_since.setdefault(error.digest, now) < PATIENCE_SECONDS
+
     async def _run(self, flock: TriggerProcess) -> str | None:
         members = list(flock.members.values())
         if not members or members[0].work.bundle is None:
@@ -200,6 +214,7 @@ class Triggers:
         work = members[0].work
         assert work.bundle is not None
         runtime = find_runtime(directory=self._runtimes, digest=work.runtime_digest)
+        self._missing_since.pop(work.runtime_digest, None)
         folder = await self._bundles.acquire(work.bundle.digest)
         try:
             return await flock.run(
