@@ -15,8 +15,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _ARCHITECTURE = "tests/architecture"
-_BESIDE = (("tests/journeys", "tests/compat"), ("tests/processes", "tests/runtime"))
-"""Tests that mostly wait for processes of their own: each part runs beside the others, with servers of its own."""
+_BESIDE = (
+    ("tests/journeys", "tests/compat", "tests/launcher", "tests/tenancy", "tests/unit"),
+    ("tests/processes", "tests/runtime"),
+)
+"""Each part runs beside the rest, with servers of its own: about equally long, and many wait for processes."""
 _COUNT = re.compile(r"(\d+) (failed|passed|skipped|deselected|xfailed|xpassed|warnings?|errors?)\b")
 
 
