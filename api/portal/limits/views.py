@@ -130,7 +130,7 @@ def _used() -> dict[str, float]:
         "task_hours_per_month": (spent["task"] or 0) / 3.6e9,
         "cpu_hours_per_month": (spent["cpu"] or 0) / 3.6e9,
         "triggers": Workload.objects.filter(kind="trigger").exclude(agent_id=None).count(),
-        **{_HELD[kind]: size for kind, size in held.items()},
+        **{name: held[kind] for kind, name in _HELD.items() if kind in held},
     }
 
 
