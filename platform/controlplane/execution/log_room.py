@@ -27,11 +27,11 @@ def append(*, tenant_id: UUID, key: str, offset: int, data: bytes, now: datetime
     tenant = str(tenant_id)
     if not data:
         return logs.append(key=key, offset=offset, data=data), False
-    if _rooms.knows(tenant):
-        full = _rooms.take(tenant, size=len(data))
-    else:
+    room = _rooms.fresh(tenant)
+    if room is None:
         with tenant_scope(tenant_id):
-            full = _rooms.take(tenant, size=len(data))
+            room = _rooms.read(tenant)
+    full = room.take(len(data))
     if full is None:
         return logs.append(key=key, offset=offset, data=data), False
     before = logs.read(key=key, offset=max(0, offset - _TAIL), limit=min(offset, _TAIL))

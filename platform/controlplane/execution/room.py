@@ -26,8 +26,8 @@ class Full:
 
 
 @dataclass(slots=True)
-class _Read:
-    """`written`: by this process, since `counted_at`."""
+class Room:
+    """Of one tenant, as it was read. `written`: by this process, since `counted_at`."""
 
     read_at: float
     limit: int | None
@@ -35,44 +35,43 @@ class _Read:
     counted_at: datetime | None
     written: int = 0
 
+    def take(self, size: int) -> Full | None:
+        """So many bytes are about to be written: none of them fit, or all are counted."""
+        if self.limit is None:
+            return None
+        kept = self.held + self.written
+        if kept + size > self.limit:
+            return Full(kept, self.limit)
+        self.written += size
+        return None
+
 
 class Rooms:
-    """The rooms of all tenants for one `kind` of `storage_held`, bounded by one published limit."""
+    """Of all tenants for one `kind` of `storage_held`, bounded by one published limit."""
 
     def __init__(self, *, kind: str, limit: str) -> None:
         self._kind, self._limit = kind, limit
-        self._known: dict[str, _Read] = {}
+        self._known: dict[str, Room] = {}
 
-    def knows(self, tenant: str) -> bool:
-        """Whether `take` asks nothing: what was read of the tenant is fresh."""
+    def fresh(self, tenant: str) -> Room | None:
+        """What was read of it a moment ago."""
         known = self._known.get(tenant)
-        return known is not None and time.monotonic() - known.read_at < FRESH_SECONDS
+        return known if known is not None and time.monotonic() - known.read_at < FRESH_SECONDS else None
 
-    def take(self, tenant: str, *, size: int, using: str = "default") -> Full | None:
-        """So many bytes are about to be written: none of them fit, or all are counted. In the tenant's scope, unless
-        `knows`."""
-        room = self._known[tenant] if self.knows(tenant) else self._read(tenant, using)
-        if room.limit is None:
-            return None
-        kept = room.held + room.written
-        if kept + size > room.limit:
-            return Full(kept, room.limit)
-        room.written += size
-        return None
-
-    def forget(self) -> None:
-        """What was read is read again: in this process a change counts at once."""
-        self._known.clear()
-
-    def _read(self, tenant: str, using: str) -> _Read:
-        known = self._known.get(tenant)
+    def read(self, tenant: str, *, using: str = "default") -> Room:
+        """In the tenant's scope."""
         limit, held, counted_at = execute(
             "execution/sql/read_room.sql", using=using, kind=self._kind, limit=self._limit
         )[0]
-        room = _Read(time.monotonic(), limit, held, counted_at)
+        room = Room(time.monotonic(), limit, held, counted_at)
+        known = self._known.get(tenant)
         if known is not None and known.counted_at == counted_at:
             room.written = known.written
         if len(self._known) >= MOST:
             self._known.clear()
         self._known[tenant] = room
         return room
+
+    def forget(self) -> None:
+        """What was read is read again: in this process a change counts at once."""
+        self._known.clear()

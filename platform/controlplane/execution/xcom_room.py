@@ -18,7 +18,8 @@ class XComsFull(NotStorable):
 
 def take_room(*, size: int, using: str = "default") -> None:
     """So many bytes are about to be written, in the tenant's scope. Raises XComsFull, with what to do about it."""
-    full = _rooms.take(str(require_tenant(using=using)), size=size, using=using)
+    tenant = str(require_tenant(using=using))
+    full = (_rooms.fresh(tenant) or _rooms.read(tenant, using=using)).take(size)
     if full is not None:
         raise XComsFull(
             f"the XComs of this tenant have {full.kept / _MIB:.1f} MiB, and it may keep {full.limit / _MIB:.1f} MiB of "
