@@ -59,10 +59,9 @@ class Rooms:
         return known if known is not None and time.monotonic() - known.read_at < FRESH_SECONDS else None
 
     def read(self, tenant: str, *, using: str = "default") -> Room:
-        """In the tenant's scope."""
-        limit, held, counted_at = execute(
-            "execution/sql/read_room.sql", using=using, kind=self._kind, limit=self._limit
-        )[0]
+        """In the tenant's scope. One that is gone has no limit: what it still says goes where it went."""
+        found = execute("execution/sql/read_room.sql", using=using, kind=self._kind, limit=self._limit)
+        limit, held, counted_at = found[0] if found else (None, 0, None)
         room = Room(time.monotonic(), limit, held, counted_at)
         known = self._known.get(tenant)
         if known is not None and known.counted_at == counted_at:

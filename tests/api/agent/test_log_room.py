@@ -130,6 +130,19 @@ def test_without_a_limit_nothing_is_refused_counted_or_asked_for(it: Scene, tena
         assert not Errand.objects.filter(kind="count_logs").exists()
 
 
+def test_a_tenant_that_is_gone_holds_up_nobodys_logs(it: Scene, tenant: Tenant) -> None:
+    gone = Tenant(id=uuid4(), slug="gone")
+    agent = it.walk.agent
+    segments = [
+        LogSegment(
+            tenant_id=str(one.id), id=str(uuid4()), epoch=1, key=key_of(one), offset=0, data=lines(100)
+        )
+        for one in (gone, tenant)
+    ]
+    answer = work.store_logs(LogBatch(agent_id=str(agent.id), epoch=agent.epoch, segments=segments))
+    assert answer == LogResult(stored={key_of(gone): 100, key_of(tenant): 100})
+
+
 def test_it_is_read_every_few_seconds_and_counted_every_few_minutes(
     it: Scene, tenant: Tenant, count_queries: QueryCounter
 ) -> None:
