@@ -130,6 +130,18 @@ def test_beats_that_were_missed_are_made_up_for_once(job: Counting, asked: list[
     assert asked == [NAME]
 
 
+def test_a_change_right_after_the_first_look_counts(job: Counting) -> None:
+    beat.store_schedules()
+    one = scheduler()
+    assert one.schedule[NAME].schedule.seconds == 60
+    task = PeriodicTask.objects.get(name=NAME)
+    task.interval = beat.interval(5)
+    task.save()
+    assert one.schedule[NAME].schedule.seconds == 5
+    read = one.schedule
+    assert one.schedule is read, "and is not read again until something changes"
+
+
 def test_what_is_switched_off_is_not_asked_for(job: Counting, asked: list[str]) -> None:
     beat.store_schedules()
     PeriodicTask.objects.filter(name=NAME).update(last_run_at=utc_now() - timedelta(hours=5), enabled=False)

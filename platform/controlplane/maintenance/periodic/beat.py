@@ -34,6 +34,11 @@ class LeasedScheduler(DatabaseScheduler):  # type: ignore[misc]  # the library h
 
     max_interval = TICK_SECONDS
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Before the rows are read: the library passes over what changes between that and its first look at this mark.
+        self._last_timestamp = self.Changes.last_change()
+
     def tick(self, *args: Any, **kwargs: Any) -> float:
         if not execute("maintenance/sql/hold_beat.sql", using=USING, owner=owner(), seconds=LEASE_SECONDS):
             return TICK_SECONDS
