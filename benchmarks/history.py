@@ -20,10 +20,14 @@ PRUNED_RUNS = 2_000
 """As many as one round of pruning deletes."""
 PRUNE_SECONDS = 900
 REQUESTS = 5
+_RUNS = f"/api/v2/dags/{DAG}/dagRuns"
 PAGES: dict[str, str] = {
-    "a page of runs": f"/api/v2/dags/{DAG}/dagRuns?limit=100&order_by=-run_after",
-    "a page of task instances": f"/api/v2/dags/{DAG}/dagRuns/~/taskInstances?limit=100",
+    "a page of runs": f"{_RUNS}?limit=100&order_by=-run_after",
+    "the same, by cursor": f"{_RUNS}?limit=100&order_by=-run_after&cursor=",
+    "newest task instances, by cursor": f"{_RUNS}/~/taskInstances?limit=100&order_by=-id&cursor=",
 }
+"""By offset all that match are counted, as Airflow's contract says; by cursor at most 50,000 are. Not here: a page of the
+task instances of all runs by offset, which reads and sorts every one of them (minutes)."""
 # Ids below every real one, in the order of the runs; a minute lies between two runs.
 _RUN_ID = "lpad(to_hex(n), 32, '0')::uuid"
 _TASK_ID = "lpad(to_hex((1::bigint << 48) + n * 4096 + t.task_index), 32, '0')::uuid"

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 
 from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import execute, statement
@@ -114,3 +115,27 @@ def test_looking_uses_the_index_however_much_waits(tenant: Tenant, superuser: An
             cursor.execute("EXPLAIN " + asked.replace("%(batch)s", "10"))
             plan = "\n".join(row[0] for row in cursor.fetchall())
             assert ("Index Cond: (due_at <= " in plan) is wanted, plan
+
+
+def test_taking_reads_no_run_that_nothing_is_due_for(tenant: Tenant, superuser: Any) -> None:
+    """With IN, every run of the tenant is read to be joined, each time: 0.9 s a step beside 375,000 of them."""
+    run = scene(tenant, specs.task("only")).run
+    text = statement("ledger/sql/take_items.sql").text
+    begins, ends = "= ANY (ARRAY(", "('finished', 'revive')))"
+    assert begins in text and ends in text
+    with superuser.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO dag_run SELECT (jsonb_populate_record(r, jsonb_build_object("
+            "'id', app.uuid7(), 'run_id', 'old' || n, 'logical_date', NULL))).* "
+            "FROM dag_run r, generate_series(1, 10000) n WHERE r.id = %s",
+            [str(run.id)],
+        )
+        cursor.execute("ANALYZE dag_run")
+    given = {"tenant": str(tenant.id), "now": str(utc_now()), "batch": 1000}
+    with_in = text.replace(begins, "IN (").replace(ends, ends[:-1])
+    # As the scheduler: what row-level security makes of a join, no superuser sees.
+    with tenant_scope(tenant.id, using="scheduler"), connections["scheduler"].cursor() as cursor:
+        for asked, by_id in ((text, True), (with_in, False)):
+            cursor.execute(f"EXPLAIN {asked}", given)
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert ("(id = ANY (" in plan) is by_id, plan

@@ -4,6 +4,7 @@
 -- Locks: work_item rows, SKIP LOCKED; then the runs of ended task instances in id order, so that a branch that
 -- skips tasks of such a run (skip_tasks.sql) comes before all of this transaction or after it.
 -- Index: work_item_tenant. Bound: `batch` each. Rows out: (kind, ref).
+-- The runs are looked up by an array: with IN, all of the tenant's runs are read to be joined.
 -- The pick is a materialized CTE: as a sub-select it may be run once per row, and pick others each time.
 WITH picked AS MATERIALIZED (
   SELECT id FROM work_item
@@ -15,11 +16,11 @@ WITH picked AS MATERIALIZED (
   RETURNING w.kind, w.ref
 ), runs AS MATERIALIZED (
   SELECT r.id FROM dag_run r
-  WHERE r.tenant_id = (SELECT app.tenant()) AND r.id IN (
+  WHERE r.tenant_id = (SELECT app.tenant()) AND r.id = ANY (ARRAY(
     SELECT CASE taken.kind WHEN 'revive' THEN taken.ref ELSE (
              SELECT ti.dag_run_id FROM task_instance ti
              WHERE ti.id = taken.ref AND ti.tenant_id = (SELECT app.tenant())) END
-    FROM taken WHERE taken.kind IN ('finished', 'revive'))
+    FROM taken WHERE taken.kind IN ('finished', 'revive')))
   ORDER BY r.id FOR NO KEY UPDATE
 )
 SELECT kind, ref FROM taken, (SELECT count(*) FROM runs) AS locked
