@@ -352,6 +352,8 @@ class Attempt:
             )
             if verdict.reason == "invalid":
                 self._invalid = verdict.message or verdict.reason
+                # What was pushed after the wrong thing, while that was on its way: the attempt fails without it.
+                self._queued = [one for one in self._queued if one.kind != "xcom_set"]
                 await self._save(operations)
             if verdict.reason in ("superseded", "finished", "unknown"):
                 self._fenced = verdict.reason
