@@ -19,6 +19,6 @@ import django  # noqa: E402  settings read the environment
 
 django.setup()
 
-from django.conf import settings  # noqa: E402
+from django.conf import settings  # noqa: E402  as above
 
 settings.PASSWORD_HASHERS = ["tests.support.quick_hasher.QuickHasher"]

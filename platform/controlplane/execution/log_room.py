@@ -10,7 +10,6 @@ from controlplane.execution import logs
 from controlplane.execution.room import Rooms
 from tenants.scope import tenant_scope
 
-_MIB = 1024 * 1024
 _BEGINNING = "The log ends here"
 _TAIL = 1024
 """No line that ends a log is longer."""
@@ -40,9 +39,8 @@ def append(*, tenant_id: UUID, key: str, offset: int, data: bytes, now: datetime
     line = {
         "timestamp": now.isoformat().replace("+00:00", "Z"),
         "level": "warning",
-        "event": f"{_BEGINNING}: the logs of this tenant have {full.kept / _MIB:.1f} MiB, and it may keep "
-        f"{full.limit / _MIB:.1f} MiB of them (log_storage_bytes). The task goes on. Delete runs that are not needed, "
-        "keep logs for fewer days (retention), or ask for a larger plan",
+        "event": f"{_BEGINNING}: the logs of this tenant {full} (log_storage_bytes). The task goes on. Delete runs that "
+        "are not needed, keep logs for fewer days (retention), or ask for a larger plan",
         "logger": "supervisor",
     }
     # The bytes before may end amid a line.

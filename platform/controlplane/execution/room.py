@@ -15,6 +15,7 @@ from controlplane.foundation.db import execute
 
 FRESH_SECONDS = 5.0
 MOST = 10_000
+_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Full:
 
     kept: int
     limit: int
+
+    def __str__(self) -> str:
+        """For people: what is said of the tenant's XComs, or logs."""
+        return f"have {self.kept / _MIB:.1f} MiB, and it may keep {self.limit / _MIB:.1f} MiB of them"
 
 
 @dataclass(slots=True)

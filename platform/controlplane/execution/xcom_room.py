@@ -6,7 +6,6 @@ from controlplane.execution.room import Rooms
 from controlplane.execution.storable import NotStorable
 from tenants.scope import require_tenant
 
-_MIB = 1024 * 1024
 _rooms = Rooms(kind="xcom", limit="xcom_bytes")
 
 forget = _rooms.forget
@@ -22,7 +21,6 @@ def take_room(*, size: int, using: str = "default") -> None:
     full = (_rooms.fresh(tenant) or _rooms.read(tenant, using=using)).take(size)
     if full is not None:
         raise XComsFull(
-            f"the XComs of this tenant have {full.kept / _MIB:.1f} MiB, and it may keep {full.limit / _MIB:.1f} MiB of "
-            "them (xcom_bytes). Delete runs that are not needed, keep XComs for fewer days (retention), push where "
-            "data is instead of the data, or ask for a larger plan"
+            f"the XComs of this tenant {full} (xcom_bytes). Delete runs that are not needed, keep XComs for fewer days "
+            "(retention), push where data is instead of the data, or ask for a larger plan"
         )
