@@ -215,6 +215,16 @@ def test_a_runtime_that_never_comes_fails_the_task(agent: AgentProcess, gateway,
     gateway.until_logged(work, "must be built first")
 
 
+def test_what_is_pushed_while_a_refusal_is_on_its_way_is_not_kept(
+    agent: AgentProcess, gateway, works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(gateway.refused_late, "wrong", b"pushed on")
+    work, state = run(gateway, works, "pushes_on_and_fails")
+    assert state["state"] == "failed"
+    told = gateway.told[work.id, work.epoch].operations
+    assert [op.body["key"] for op in told if op.kind == "xcom_set"] == []
+
+
 @pytest.mark.parametrize("task_id", ["noop", "pushes_and_skips", "pushes_and_exits"])
 def test_a_task_whose_xcom_is_refused_has_not_succeeded(
     agent: AgentProcess, gateway, works, task_id: str

@@ -78,6 +78,8 @@ class FakeGateway:
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
         """(method, path) -> (status, JSON)."""
         self.invalid: set[str] = set()
+        self.refused_late: dict[str, bytes] = {}
+        """Key of an XCom that is refused, but not before the attempt's log holds these words."""
         """Kinds of operation that a report is refused for."""
         self.cleared: dict[str, str] = {}
         """Attempts that somebody stopped, and why: what they report is refused as superseded."""
@@ -250,7 +252,15 @@ class FakeGateway:
     async def _report(self, data: bytes) -> ReportResult:
         batch = msgspec.msgpack.decode(data, type=ReportBatch)
         self.report_batches.append(len(batch.reports))
+        for report in batch.reports:
+            if words := self._refused_late(report):
+                while words not in self.logs.get(_log_key(self.known[report.id]), b""):
+                    await asyncio.sleep(0.02)
         return ReportResult(verdicts=[self._judge(report) for report in batch.reports])
+
+    def _refused_late(self, report: Any) -> bytes:
+        keys = [op.body["key"] for op in report.operations if op.kind == "xcom_set"]
+        return next((self.refused_late[key] for key in keys if key in self.refused_late), b"")
 
     def _judge(self, report: Any) -> Verdict:
         def refuse(reason: str, stored: str | None = None) -> Verdict:
@@ -280,7 +290,7 @@ class FakeGateway:
                 told.operations.extend(report.operations)  # as the control plane: links come after the state
                 return Verdict(id=report.id, epoch=report.epoch, verdict="accepted")
             return refuse("finished", told.state.get("state"))
-        if any(operation.kind in self.invalid for operation in report.operations):
+        if any(op.kind in self.invalid for op in report.operations) or self._refused_late(report):
             return refuse("invalid")
         told.operations.extend(report.operations)
         ended = {"parsed", "built", "timetabled", "handed_back", "callback_done", "connection_tested"}

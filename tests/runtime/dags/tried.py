@@ -45,6 +45,14 @@ with DAG("tried", schedule=None):
             raise
 
     @task
+    def pushes_on_and_fails(ti=None):
+        ti.xcom_push("wrong", 1)
+        time.sleep(1)  # by now it is on its way
+        ti.xcom_push("later", 2)
+        print("pushed on")
+        raise ValueError("on purpose")
+
+    @task
     def pushes_and_skips(ti=None):
         ti.xcom_push("first", 1)
         raise AirflowSkipException
@@ -189,5 +197,6 @@ with DAG("tried", schedule=None):
         eats_memory, times_out, sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around,
         reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told,
         pushes_after_it_was_told, pushes_and_skips, pushes_and_exits,
+        pushes_on_and_fails,
     ):  # fmt: skip
         each()
