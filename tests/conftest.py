@@ -19,6 +19,7 @@ from tests.support.queries import QueryCounter
 pytest_plugins = [
     "tests.support.session",
     "tests.support.stack",
+    "tests.support.failures",
     "tests.support.actors",
     "tests.support.bao",
 ]  # in this order

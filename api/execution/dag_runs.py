@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpResponse
 
 from api.execution import versions
@@ -11,8 +13,10 @@ from api.execution.gate import Call, Rule, allow
 from controlplane.execution import run_lookups
 from controlplane.execution.attempts import Stage
 from controlplane.execution.run_lookups import RunUnknown
+from controlplane.foundation.db import uuid_or_none
+from controlplane.ledger.clearing import exclude_rounds
 from controlplane.runs import trigger
-from controlplane.runs.chains import ChainReturns, check_again, check_chain, remember_chain
+from controlplane.runs.chains import ChainReturns, check_again, check_chain, is_repeated, remember_chain
 from controlplane.runs.clear import clear_run, find_run, rerun_with_latest
 from domain.states import RunState
 
@@ -42,6 +46,7 @@ def state(call: Call, dag_id: str, run_id: str) -> HttpResponse:
 def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
     """POST: a run in the name of whoever started the calling task's run."""
     body = read_body(call.request, TriggerRun)
+    key = _request_key(call)
     _runnable(dag_id)
     caller = run_lookups.run_detail(dag_id=call.attempt.dag_id, run_id=call.attempt.run_id)
     try:
@@ -64,8 +69,10 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
             run_type="operator_triggered",
             now=call.now,
         )
-        remember_chain(dag_id=dag_id, run_id=run_id, chain=chain)
+        remember_chain(dag_id=dag_id, run_id=run_id, chain=chain, request_key=key)
     except (trigger.RunExists, trigger.LogicalDateTaken):
+        if is_repeated(dag_id=dag_id, run_id=run_id, request_key=key):
+            return done()
         message = f"A run already exists for Dag '{dag_id}' with run_id '{run_id}'"
         raise reasoned(409, "already_exists", message) from None
     except trigger.DagUnknown:
@@ -90,6 +97,10 @@ def start_called_previous(call: Call, dag_id: str) -> HttpResponse:
 def clear(call: Call, dag_id: str, run_id: str) -> HttpResponse:
     """POST clear: every task instance of a run begins anew, that of the calling task too when it is its own."""
     _runnable(dag_id)
+    key = _request_key(call)
+    exclude_rounds()  # the same request may still be at work
+    if is_repeated(dag_id=dag_id, run_id=run_id, request_key=key):
+        return done()
     run = find_run(dag_id=dag_id, run_id=run_id)
     if run is None:
         raise not_found(f"Dag run with run_id: '{run_id}' not found")
@@ -102,7 +113,7 @@ def clear(call: Call, dag_id: str, run_id: str) -> HttpResponse:
     except ChainReturns as error:
         raise reasoned(400, "trigger_loop", str(error)) from None
     clear_run(run=run, by=by, latest=latest, now=call.now)
-    remember_chain(dag_id=dag_id, run_id=run_id, chain=chain)
+    remember_chain(dag_id=dag_id, run_id=run_id, chain=chain, request_key=key)
     return done()
 
 
@@ -141,6 +152,11 @@ def previous_of(call: Call, dag_id: str) -> HttpResponse:
     if (versions.negotiated(call.request.headers.get("airflow-api-version")) or "") >= "2026-04-06":
         return detail(call, dag_id=dag_id, run_id="previous")
     return _previous(call, dag_id)
+
+
+def _request_key(call: Call) -> UUID | None:
+    """What our agent calls a request that it may have to send twice; Airflow's own supervisor names none."""
+    return uuid_or_none(call.request.headers.get("Idempotency-Key", ""))
 
 
 def _runnable(dag_id: str) -> None:

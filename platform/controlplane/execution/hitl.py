@@ -94,9 +94,12 @@ def answer_by_trigger(
     *, task_instance: UUID, chosen: Sequence[str], params_input: Mapping[str, Any], now: datetime
 ) -> HitlDetail:
     """Nobody answered: the trigger of an older HITL operator stores its defaults. Raises QuestionUnknown,
-    AlreadyAnswered. The trigger's own event resumes the task."""
+    AlreadyAnswered. The trigger's own event resumes the task. The same again, because its answer was lost, is stored."""
     _lock(task_instance)
     found = _lock_question(task_instance)
+    told = (found.chosen_options, found.params_input)
+    if found.responded_at and found.responded_by is None and told == (list(chosen), dict(params_input)):
+        return found
     _store(found, chosen, params_input, None, now)
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from controlplane.foundation.db import execute
 from controlplane.ledger.models.dag_run import DagRun
@@ -51,9 +52,20 @@ def check_again(*, caller_dag_id: str, caller_run_id: str, run: DagRun, now: dat
     return chain
 
 
-def remember_chain(*, dag_id: str, run_id: str, chain: Sequence[str]) -> None:
-    """Let the new run know its chain, in the transaction that made it."""
-    execute("ledger/sql/put_chain.sql", dag_id=dag_id, run_id=run_id, chain=list(chain))
+def remember_chain(
+    *, dag_id: str, run_id: str, chain: Sequence[str], request_key: UUID | None = None
+) -> None:
+    """Let the new run know its chain and the request it came by, in the transaction that made it."""
+    execute(
+        "ledger/sql/put_chain.sql", dag_id=dag_id, run_id=run_id, chain=list(chain), request_key=request_key
+    )
+
+
+def is_repeated(*, dag_id: str, run_id: str, request_key: UUID | None) -> bool:
+    """Whether this very request made the run, or cleared it: its answer was lost, and it is asked again."""
+    if request_key is None:
+        return False
+    return DagRun.objects.filter(dag_id=dag_id, run_id=run_id, request_key=request_key).exists()
 
 
 def _words(chain: list[str], dag_id: str) -> str:

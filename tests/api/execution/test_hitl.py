@@ -36,7 +36,10 @@ def test_the_defaults_count_once_when_nobody_answered(tenant: Tenant) -> None:
     stored = one.door().patch(f"hitlDetails/{one.id}", body)
     assert (stored.status, stored["response_received"], stored["responded_by_user"]) == (200, True, None)
     assert stored["chosen_options"] == ["Approve"]
-    assert one.door().patch(f"hitlDetails/{one.id}", body).status == 409
+    again = one.door().patch(f"hitlDetails/{one.id}", body)
+    assert (again.status, again.body) == (200, stored.body), "its answer was lost: it is sent again"
+    for other in ({"chosen_options": ["Reject"]}, {"params_input": {}}):
+        assert one.door().patch(f"hitlDetails/{one.id}", {**body, **other}).status == 409
 
 
 def test_a_task_that_asks_again_forgets_the_answer_and_keeps_the_question(tenant: Tenant) -> None:

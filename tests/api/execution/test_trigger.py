@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from controlplane.ledger.models.dag import Dag
@@ -46,6 +48,36 @@ def test_trigger_twice(attempt: Try) -> None:
         "reason": "already_exists",
         "message": "A run already exists for Dag 'other' with run_id 'wanted'",
     }
+
+
+def test_a_request_that_is_sent_again_because_its_answer_was_lost_is_done_once(attempt: Try) -> None:
+    key, other = str(uuid4()), str(uuid4())
+    assert [attempt.door().post(PATH, {}, idempotency_key=key).status for _ in range(2)] == [204, 204]
+    assert attempt.door().post(PATH, {}, idempotency_key=other).status == 409, "another request"
+    assert attempt.door().post(PATH, {}, idempotency_key="").status == 409, "none of ours"
+    with tenant_scope(attempt.tenant.id):
+        assert DagRun.objects.filter(dag_id="other").count() == 1
+
+
+def test_a_run_begins_anew_once_for_one_request(attempt: Try) -> None:
+    attempt.door().post(PATH, {}, idempotency_key=str(uuid4()))
+
+    def cleared(key: str) -> int:
+        assert attempt.door().post(f"{PATH}/clear", idempotency_key=key).status == 204
+        with tenant_scope(attempt.tenant.id):
+            return DagRun.objects.get(run_id="wanted").clear_number
+
+    key = str(uuid4())
+    assert [cleared(key), cleared(key), cleared(str(uuid4()))] == [1, 1, 2]
+
+
+def test_the_same_key_in_another_tenant_is_another_request(attempt: Try, other_tenant: Tenant) -> None:
+    key = str(uuid4())
+    attempt.door().post(PATH, {}, idempotency_key=key)
+    parsed_dag(other_tenant, chain("other", 1))
+    stranger = running_try(other_tenant)
+    stranger.door().post(PATH, {})
+    assert stranger.door().post(PATH, {}, idempotency_key=key).status == 409
 
 
 def test_logical_date_taken(attempt: Try) -> None:

@@ -518,6 +518,7 @@ class Migration(migrations.Migration):
                 ('triggered_by', models.CharField(max_length=20, null=True)),
                 ('triggering_user_name', models.CharField(max_length=150, null=True)),
                 ('trigger_chain', models.JSONField(null=True)),
+                ('request_key', models.UUIDField(null=True)),
                 ('note', models.TextField(null=True)),
                 ('clear_number', models.IntegerField(db_default=0)),
                 ('partition_key', models.CharField(max_length=250, null=True)),

@@ -30,6 +30,8 @@ class DagRun(TenantModel):
     triggering_user_name = models.CharField(max_length=150, null=True)
     trigger_chain = models.JSONField(null=True)
     """DAG ids, first one first, whose tasks started each other up to this run; null when no task started it."""
+    request_key = models.UUIDField(null=True)
+    """The task's request that made the run, or let it begin anew: the same request again changes nothing more."""
     note = models.TextField(null=True)
     clear_number = models.IntegerField(db_default=0)
     partition_key = models.CharField(max_length=250, null=True)

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import aiohttp
 import msgspec
@@ -107,6 +108,9 @@ class ExecutionClient:
             "airflow-api-version": API_VERSION,
             "user-agent": self._agent,
         }
+        if method == "POST":
+            # An answer may be lost after the commit: what is sent again must be known again.
+            headers["idempotency-key"] = str(uuid4())
         if method in ("PUT", "POST", "PATCH") and not empty:
             data = msgspec.json.encode(body)
             headers["content-type"] = "application/json"
