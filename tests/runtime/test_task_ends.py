@@ -225,11 +225,14 @@ def test_what_is_pushed_while_a_refusal_is_on_its_way_is_not_kept(
     assert [op.body["key"] for op in told if op.kind == "xcom_set"] == []
 
 
-@pytest.mark.parametrize("task_id", ["noop", "pushes_and_skips", "pushes_and_exits"])
+@pytest.mark.parametrize("task_id", [
+    "noop", "pushes_and_skips", "pushes_and_exits",
+    "is_told_and_skips", "is_told_and_looks_later", "is_told_and_defers",
+])  # fmt: skip
 def test_a_task_whose_xcom_is_refused_has_not_succeeded(
     agent: AgentProcess, gateway, works, task_id: str
 ) -> None:
-    """Nor was it skipped: what runs all the same would look for the XCom in vain."""
+    """Nor was it skipped, nor does it go on later: what runs all the same would look for the XCom in vain."""
     gateway.invalid.add("xcom_set")
     try:
         work, state = run(gateway, works, task_id)

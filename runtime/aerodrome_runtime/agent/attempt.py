@@ -298,11 +298,11 @@ class Attempt:
             # Its trigger, or its next look, writes into the same log: behind what is there by then.
             await self.log.flush()
         async with self._serial:
-            if self._invalid is not None and message["type"] == "SucceedTask":
-                # What was written behind is lost: a success now would hide it from everything downstream.
+            operation = state_operation(message)
+            if self._invalid is not None and operation.body["state"] not in FAILURES:
+                # What was written behind is lost: no other state may hide that from what comes after.
                 self._respond(number, error=api_error(status=422, message=self._invalid))
                 return
-            operation = state_operation(message)
             verdict = await self._submit_state(operation)
         if verdict.verdict == "accepted":
             self._state = operation.body["state"]

@@ -7,11 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import DAG, Variable, task
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
-from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowRescheduleException,
+    AirflowRuntimeError,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
 print("printed while the file loads")
 
@@ -56,6 +63,24 @@ with DAG("tried", schedule=None):
     def pushes_and_skips(ti=None):
         ti.xcom_push("first", 1)
         raise AirflowSkipException
+
+    @task
+    def is_told_and_skips(ti=None):
+        with suppress(AirflowRuntimeError):
+            push_until_told(ti)
+        raise AirflowSkipException
+
+    @task
+    def is_told_and_looks_later(ti=None):
+        with suppress(AirflowRuntimeError):
+            push_until_told(ti)
+        raise AirflowRescheduleException(datetime.now(tz=UTC))
+
+    @task
+    def is_told_and_defers(ti=None):
+        with suppress(AirflowRuntimeError):
+            push_until_told(ti)
+        raise TaskDeferred(trigger=TimeDeltaTrigger(timedelta(0)), method_name="execute")
 
     @task
     def pushes_and_exits(ti=None):
@@ -197,6 +222,6 @@ with DAG("tried", schedule=None):
         eats_memory, times_out, sleeps, leaves_a_daemon, speaks, speaks_slowly, looks_around,
         reads_a_variable, reads_a_missing_variable, tells_a_secret, floods, pushes_until_told,
         pushes_after_it_was_told, pushes_and_skips, pushes_and_exits,
-        pushes_on_and_fails,
+        pushes_on_and_fails, is_told_and_skips, is_told_and_looks_later, is_told_and_defers,
     ):  # fmt: skip
         each()
