@@ -66,6 +66,7 @@ from tenants.sso.provider_fields import ProviderInvalid
 from tenants.sso.providers import ProviderUnknown, TooManyProviders
 from tenants.sso.refusals import SignOnRefused
 from tenants.throttle import Throttled
+from tenants.time_limit import limit_reached
 from tenants.tokens import TokenOver, TokenRoleInvalid, TokenScopeInvalid, TokenUnknown
 
 log = logging.getLogger("aerodrome.api")
@@ -171,6 +172,13 @@ TABLE |= {
 TABLE[KeyUnavailable] = Problem(503, "key-unavailable", "The key of the tenant's secrets cannot be had")
 
 
+_TOO_LONG = Problem(504, "took-too-long", "The request took too long")
+_TOO_LONG_WORDS = (
+    "The database stopped this request after {seconds:g} s and undid what it had begun. Ask for less at once: name a DAG or "
+    "a run, narrow the time, or page by cursor instead of offset."
+)
+
+
 def problem(known: Problem, *, detail: str, **more: Any) -> HttpResponse:
     """A problem document. `more` are further members of it."""
     body = {
@@ -220,6 +228,9 @@ class ProblemMiddleware:
             return None
         if (answer := explain(error)) is not None:
             return answer
+        if (seconds := limit_reached(error)) is not None:
+            log.warning("%s %s took longer than %g s a statement", request.method, request.path, seconds)
+            return _plain(request, _TOO_LONG, _TOO_LONG_WORDS.format(seconds=seconds))
         if isinstance(error, OperationalError | InterfaceError):
             log.warning("the database is away at %s %s: %s", request.method, request.path, error)
             away = Problem(503, "database-away", "The database is away for a moment")

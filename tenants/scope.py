@@ -16,6 +16,7 @@ from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from tenants.part import current_part
+from tenants.time_limit import limit_settings
 
 
 class CrossTenantNesting(RuntimeError):
@@ -47,7 +48,7 @@ def tenant_scope(tenant_id: UUID | str, *, using: str = "default") -> Iterator[N
         connection._aerodrome_tenant = wanted  # type: ignore[attr-defined]
         try:
             with connection.cursor() as cursor:
-                _set(cursor, [("app.tenant_id", wanted), *_part(wanted, using)])
+                _set(cursor, [("app.tenant_id", wanted), *limit_settings(), *_part(wanted, using)])
             yield
             if connection.run_on_commit and not connection.needs_rollback:
                 _run_last(using)

@@ -52,6 +52,7 @@ _TITLES = {
     "500": "Our fault; the log has the id",
     "502": "The identity provider gives no answer",
     "503": "Something that is needed is away for a moment",
+    "504": "The database took too long: ask for less at once",
 }
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -186,7 +187,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def _refusals(path: str, method: str, is_open: bool) -> set[str]:
-    found = {"400", "401", "404", "429", "500", "503"}
+    found = {"400", "401", "404", "429", "500", "503", "504"}
     if not is_open:
         found |= {"403"}
     if method != "get":

@@ -260,6 +260,13 @@ VARIABLES = (
         "control plane",
     ),
     Variable(
+        "AERODROME_STATEMENT_SECONDS",
+        "`30`",
+        "How long one statement of a person's request may take in the database; one of a request that changes "
+        "something ten times as long. The request then gets `took-too-long`.",
+        "control plane",
+    ),
+    Variable(
         "AERODROME_ALLOWED_HOSTS",
         "`*`",
         "Host names the web server answers to, separated by commas. Set it where people reach it directly.",

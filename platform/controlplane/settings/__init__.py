@@ -23,6 +23,7 @@ GIT_MAX_BYTES = env.integer("AERODROME_GIT_MAX_BYTES", 2_000_000_000)
 GIT_NETWORKS = env.networks("AERODROME_GIT_NETWORKS")
 GIT_CA = env.text("AERODROME_GIT_CA", "")
 """Networks besides the Internet's own in which tenants' Git hosts may be."""
+STATEMENT_SECONDS = env.integer("AERODROME_STATEMENT_SECONDS", 30, least=1)
 PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
 """How long a push or an upload waits to tell what its files gave."""
 MAX_MAP_LENGTH = env.integer("AERODROME_MAX_MAP_LENGTH", 1024, least=100)
@@ -128,6 +129,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "api.rate.RateMiddleware",
     "api.problems.ProblemMiddleware",
+    "api.time_limit.TimeLimitMiddleware",
 ]
 TEMPLATES: list[dict[str, object]] = []
 AUTH_PASSWORD_VALIDATORS: list[dict[str, object]] = [
