@@ -5,6 +5,8 @@
 Run by hand when Airflow's version or the cases change. `test_timetables.py` reads the answers, and asks again
 when `AERODROME_TEST_RUNTIME` names such a python.
 
+A number behind it asks every so many-th case only.
+
 `runs` is run-length encoded: [seconds from the start before, length of the interval, how often], the first
 counted from 1970; `over` says that Airflow gave no run after these. `manual` is [asked at, start, end].
 Of partitions, `runs` tells when each run is due and how far its partition lies from that, `keys` the first
@@ -422,5 +424,6 @@ def answer(one: Case) -> Case:
 
 
 if __name__ == "__main__":
-    answers = [answer(one) for one in cases()]
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    answers = [answer(one) for one in cases()[::every]]
     sys.stdout.write("[\n" + ",\n".join(json.dumps(a, separators=(",", ":")) for a in answers) + "\n]\n")

@@ -1,0 +1,75 @@
+"""A trigger whose runtime never comes: it fails with the reason once the agent has waited long enough."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aerodrome_runtime.agent import triggers
+from aerodrome_runtime.agent.triggers import Triggers
+from taskwire.agent import Operation, Verdict
+from taskwire.workload import Workload
+from tests.support.agent_process import Works
+from tests.support.fake_gateway import FakeGateway
+
+
+class Recorder:
+    """A reporter and a shipper that keep what they are told."""
+
+    def __init__(self) -> None:
+        self.told: list[Operation] = []
+
+    async def submit(self, *, operations: list[Operation], **which: Any) -> Verdict:
+        self.told += operations
+        return Verdict(id=which["id"], epoch=which["epoch"], verdict="accepted")
+
+    def is_open(self, **which: Any) -> bool:
+        return True
+
+    async def flush(self, **which: Any) -> None:
+        pass
+
+    def finish(self, **which: Any) -> None:
+        pass
+
+
+def _told(works: Works, folder: Path) -> list[Operation]:
+    """What is reported of a trigger within a moment, before the agent stops."""
+    recorder: Any = Recorder()
+    unused: Any = None
+    work: Workload = works.trigger(classpath="own_triggers.Does", kwargs={})
+    work.runtime_digest = "not-built"
+
+    async def over() -> list[Operation]:
+        kept = Triggers(
+            bundles=unused, zygotes=unused, confinement=unused, runtimes=folder, reporter=recorder,
+            shipper=recorder, client=lambda token: unused, given_back=lambda: None,
+        )  # fmt: skip
+        kept.start(work)
+        await asyncio.sleep(0.3)
+        told = list(recorder.told)
+        await kept.close()
+        return told
+
+    return asyncio.run(over())
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triggers, "AGAIN_SECONDS", 0.01)
+
+
+def test_it_fails_when_the_agent_has_waited_long_enough(
+    gateway: FakeGateway, works: Works, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triggers, "PATIENCE_SECONDS", 0.1)
+    (told,) = _told(works, tmp_path)
+    assert told.kind == "trigger_failed"
+    assert "runtime not-built is not on this agent" in str(told.body["traceback"])
+
+
+def test_before_that_it_waits(gateway: FakeGateway, works: Works, tmp_path: Path) -> None:
+    assert _told(works, tmp_path) == []
