@@ -66,4 +66,6 @@ class ParseReport(Struct, kw_only=True):
     runtime_digest: str
     files: list[FileParse] = []
     failure: str | None = None
+    runtime_missing: bool = False
+    """The failure is that this agent has no such runtime yet: it may be being built."""
     seconds: float = 0.0

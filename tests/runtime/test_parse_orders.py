@@ -96,6 +96,17 @@ def test_an_unknown_bundle_is_one_failure(agent: AgentProcess, gateway) -> None:
     assert gateway.operations(work, "parsed")[0]["failure"]
 
 
+def test_a_runtime_that_is_not_there_yet_is_told_as_such(agent: AgentProcess, gateway) -> None:
+    work = order(Works(gateway, {"good.py": GOOD}))
+    assert work.parse is not None
+    work.parse.runtime_digest = "not-built-yet"
+    gateway.give(work)
+    gateway.finished(work)
+    told = gateway.operations(work, "parsed")[0]
+    assert told["runtime_missing"]
+    assert "must be built first" in told["failure"]
+
+
 def test_a_bundle_with_other_bytes_is_refused(agent: AgentProcess, gateway) -> None:
     works = Works(gateway, {"good.py": GOOD + "# changed\n"})
     gateway.bundles[works.digest] = gateway.bundles[works.digest] + b"\0"

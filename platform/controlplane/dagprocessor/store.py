@@ -8,7 +8,7 @@ fails keep their last good version and bundle, and DAGs that are gone are stale.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -30,6 +30,10 @@ from taskwire.parsing import ParseReport
 
 MOST_ATTEMPTS = 3
 """Orders after which a file without an answer is told as failing instead of being ordered again."""
+WAIT = timedelta(seconds=30)
+"""Until files are parsed again whose runtime the agent did not have: it may be being built there."""
+MOST_WAITS = 60
+"""A parse of this number that still finds no runtime fails, and says so."""
 
 
 class BundleUnknown(LookupError):
@@ -83,16 +87,15 @@ def store_report(*, bundle_id: UUID, report: ParseReport, now: datetime, using: 
 
 def _store(bundle: BundleVersion, report: ParseReport, now: datetime, using: str) -> Stored:
     changed = bundle.summary.get("changed", {})
+    if report.runtime_missing and bundle.epoch < MOST_WAITS:
+        return _order_again(bundle, now + WAIT, using)
     if report.failure is not None:
         reason = report.failure.replace("\0", "")[:4000]
         deployments.fail_waiting(bundle_id=bundle.id, message=reason, now=now, using=using)
         return _finish(bundle, "failed", summarise_failure(changed=changed, reason=reason), now, using)
     told = _read(bundle, report, now, using)
     if told is None:
-        bundle.state = "received"
-        bundle.save(using=using, update_fields=["state"])
-        add_items(items=[("parse", bundle.id, now)], using=using)
-        return Stored("received")
+        return _order_again(bundle, now, using)
     picture = within_dag_limit(draw(told), using=using)
     deployment = deployments.waiting_for(bundle_id=bundle.id, using=using)
     if deployment is None:
@@ -106,6 +109,13 @@ def _store(bundle: BundleVersion, report: ParseReport, now: datetime, using: str
         )
     summary = summarise(changed=changed, picture=picture, accepted=accepted, parsed_files=len(report.files))
     return _finish(bundle, "parsed", summary, now, using, picture)
+
+
+def _order_again(bundle: BundleVersion, at: datetime, using: str) -> Stored:
+    bundle.state = "received"
+    bundle.save(using=using, update_fields=["state"])
+    add_items(items=[("parse", bundle.id, at)], using=using)
+    return Stored("received")
 
 
 def _read(bundle: BundleVersion, report: ParseReport, now: datetime, using: str) -> list[Told] | None:

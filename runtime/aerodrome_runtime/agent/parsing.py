@@ -48,19 +48,24 @@ class Parsers:
         # Of this order alone: files that never load hold up their own bundle, nobody else's.
         at_once = asyncio.Semaphore(AT_ONCE)
 
-        def report(files: list[FileParse], failure: str | None) -> ParseReport:
+        def report(
+            files: list[FileParse], failure: str | None, *, runtime_missing: bool = False
+        ) -> ParseReport:
             return ParseReport(
                 bundle_digest=order.bundle_digest,
                 runtime_digest=order.runtime_digest,
                 files=files,
                 failure=failure,
+                runtime_missing=runtime_missing,
                 seconds=time.monotonic() - started,
             )
 
         try:
             runtime = find_runtime(directory=self._runtimes, digest=order.runtime_digest)
             bundle = await self._bundles.acquire(order.bundle_digest)
-        except (RuntimeMissing, BundleCorrupt, BundleHostile, GatewayRefused, GatewayUnreachable) as error:
+        except RuntimeMissing as error:
+            return report([], str(error), runtime_missing=True)
+        except (BundleCorrupt, BundleHostile, GatewayRefused, GatewayUnreachable) as error:
             return report([], str(error))
         try:
             paths = order.paths

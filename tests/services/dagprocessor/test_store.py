@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from controlplane.bundles.publish import publish
+from controlplane.dagprocessor import store
 from controlplane.dagprocessor.dispatch import dispatch_parse, fail_parse
 from controlplane.dagprocessor.store import ReportMismatched, store_report
 from controlplane.foundation.clock import utc_now
@@ -305,3 +307,37 @@ def test_publish_needs_a_scope() -> None:
             pushed_by="",
             now=utc_now(),
         )
+
+
+def missing_runtime(tenant: Tenant, bundle: BundleVersion, now: datetime) -> str:
+    with tenant_scope(tenant.id):
+        dispatch_parse(bundle_id=bundle.id, now=now)
+    report = report_for(bundle)
+    report.failure, report.runtime_missing = "runtime r is not on this agent", True
+    with tenant_scope(tenant.id):
+        return store_report(bundle_id=bundle.id, report=report, now=now).state
+
+
+def test_files_whose_runtime_is_still_being_built_are_parsed_later(tenant: Tenant) -> None:
+    bundle = publish_files(tenant, {"dags/a.py": dag_file("a")})
+    make_runtime_ready(tenant, bundle)
+    now = utc_now()
+    assert missing_runtime(tenant, bundle, now) == "received"
+    with tenant_scope(tenant.id):
+        due = WorkItem.objects.filter(kind="parse", ref=bundle.id).values_list("due_at", flat=True)
+        assert max(due) == now + timedelta(seconds=30)
+        dispatch_parse(bundle_id=bundle.id, now=now + timedelta(seconds=30))
+        told = report_for(bundle, parsed("dags/a.py", chain("a", 1)))
+        assert store_report(bundle_id=bundle.id, report=told, now=now).state == "parsed"
+    assert dag_row(tenant, "a").bundle_version_id == bundle.id, "its deployment waited with it"
+
+
+def test_files_whose_runtime_never_comes_fail_with_the_reason(tenant: Tenant) -> None:
+    bundle = publish_files(tenant, {"dags/a.py": dag_file("a")})
+    make_runtime_ready(tenant, bundle)
+    with tenant_scope(tenant.id):
+        BundleVersion.objects.filter(id=bundle.id).update(epoch=store.MOST_WAITS - 2)
+    assert missing_runtime(tenant, bundle, utc_now()) == "received"
+    assert missing_runtime(tenant, bundle, utc_now()) == "failed"
+    with tenant_scope(tenant.id):
+        assert "not on this agent" in str(BundleVersion.objects.get(id=bundle.id).summary)
