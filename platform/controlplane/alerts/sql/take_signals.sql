@@ -1,5 +1,6 @@
 -- Purpose: what happened and was not weighed yet, with what people want to know of it; gone when this commits.
 -- Locks: the signals. Index: primary keys, dag_id_uk, task_instance_place.
+-- CASE and not coalesce, which row-level security takes for a leak: the tenant's runs would all be read for each signal.
 -- Bound: `batch`. A run's failure is told with the task that decided it, the last that failed. Rows out: (kind, ref, subject, detail, at, dag_id,
 -- owners, tags, run_id, run row id, run seconds, task_id, map_index, try_number, died, tries are left).
 WITH taken AS (
@@ -16,7 +17,7 @@ SELECT s.kind, s.ref, s.subject, s.detail, s.at, coalesce(s.dag_id, r.dag_id, ti
        coalesce(nullif(s.detail -> 'died', 'null'), ti.died, last.died), s.kind = 'task_retried'
 FROM taken s
 LEFT JOIN task_instance ti ON ti.tenant_id = s.tenant_id AND ti.id = s.ref
-LEFT JOIN dag_run r ON r.tenant_id = s.tenant_id AND r.id = coalesce(ti.dag_run_id, s.ref)
+LEFT JOIN dag_run r ON r.tenant_id = s.tenant_id AND r.id = CASE WHEN ti.id IS NULL THEN s.ref ELSE ti.dag_run_id END
 LEFT JOIN LATERAL (
   SELECT l.* FROM task_instance l
   WHERE s.kind = 'run_failed' AND l.tenant_id = s.tenant_id AND l.dag_run_id = r.id AND l.state = 'failed'
