@@ -33,6 +33,8 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
         ("secret_failed", {"is_critical": False}, "page"),
         ("import_error", {"is_critical": True}, "ticket"),
         ("budget_burn", {"is_critical": True}, "ticket"),
+        ("canary_failed", {"is_critical": False}, "ticket"),
+        ("canary_failed", {"is_critical": True}, "page"),
         ("runtime_regression", {"is_critical": False}, "ticket"),
         ("runtime_regression", {"is_critical": True}, "page"),
         ("error_budget", {"is_critical": True, "is_fast_burn": True}, "page"),

@@ -6,6 +6,7 @@ without open alerts pays nothing. What is looked at:
 - `no_consumer`: an agent serves the queue, or nothing waits in it any more.
 - `error_budget`: no tier of the rule burns any more.
 - `budget_burn`: the month is over, or less is spent than any threshold of the budget, or there is no such budget.
+- `canary_failed`: what failed is not in force any more.
 - `secret_failed`, and kinds that are not named here: it was quiet for an hour.
 - `import_error`: the file is gone, with its error.
 - Kinds that end with a DAG's success: the DAG is gone, so that none can come.
@@ -22,6 +23,7 @@ from controlplane.foundation.db import execute
 from controlplane.ledger.models.alert import Alert
 from controlplane.ledger.models.budget import Budget
 from controlplane.ledger.models.budget_burn import BudgetBurn
+from controlplane.ledger.models.canary import Canary
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.import_error import ImportError as BrokenFile
 from controlplane.ledger.transitions import add_items
@@ -93,6 +95,11 @@ def _broken(alert: Alert, now: datetime, using: str) -> list[str] | None:
     return sorted(files.values_list("filename", flat=True)) or None
 
 
+def _tried(alert: Alert, now: datetime, using: str) -> list[str] | None:
+    failed = Canary.objects.using(using).filter(deployment__state="active", state="failed")
+    return alert.dags if failed.exists() else None
+
+
 def _there(alert: Alert, now: datetime, using: str) -> list[str] | None:
     dags = Dag.objects.using(using).filter(dag_id__in=alert.dags)
     return sorted(dags.values_list("dag_id", flat=True)) or None
@@ -107,5 +114,6 @@ _LOOKS: dict[str, Callable[[Alert, datetime, str], list[str] | None]] = {
     "error_budget": _burning,
     "budget_burn": _spent,
     "import_error": _broken,
+    "canary_failed": _tried,
     **dict.fromkeys(SETTLED_BY_SUCCESS, _there),
 }

@@ -49,6 +49,7 @@ _WORDS = {
     "secret_failed": "the secret could not be had",
     "dag_paused": "the DAG was paused",
     "retry_budget": "retries wait for the next hour",
+    "canary_failed": "a deployment failed its trial",
     "budget_burn": "the budget is being used up",
 }
 

@@ -16,6 +16,7 @@ from controlplane.bundles import canaries, commit_statuses, deployments
 from controlplane.bundles.canaries import ITEM, OPEN, ROLL_BACK
 from controlplane.dagprocessor.deploy import put_waiting_in_force
 from controlplane.foundation.db import execute, notify
+from controlplane.ledger.alerting import tell
 from controlplane.ledger.models.canary import Canary
 from controlplane.ledger.models.dag import Dag
 from controlplane.ledger.models.dag_run import DagRun
@@ -136,6 +137,14 @@ def _fail(row: Canary, message: str, now: datetime, using: str) -> None:
     if row.on_failure == ROLL_BACK:
         message = f"{message}; {_roll_back(row, now, using)}"
     _over(row, "failed", message, now, using)
+    tell(
+        kind="canary_failed",
+        subject=f"deployment {row.deployment.number}",
+        dag_id=row.dag_id or None,
+        detail={"what": f"deployment {row.deployment.number}: {message}"[:1000]},
+        now=now,
+        using=using,
+    )
     commit_statuses.tell_of_bundle(
         bundle=row.deployment.bundle_version, state="failure", now=now, using=using, said=f"Canary: {message}"
     )

@@ -15,7 +15,7 @@ from controlplane.foundation.db import execute
 
 KINDS = frozenset(
     {"deadline_missed", "secret_failed", "budget_burn", "run_absent", "import_error", "no_consumer"}
-    | {"dag_paused", "retry_budget"}
+    | {"dag_paused", "retry_budget", "canary_failed"}
 )
 """What may be told here. `domain.alerting.rules` says which rules want it."""
 

@@ -23,6 +23,7 @@ TITLES: Final = {
     "secret_failed": "Secret failed",
     "dag_paused": "DAG was paused",
     "retry_budget": "Retries wait",
+    "canary_failed": "Deployment failed its trial",
     "budget_burn": "Budget is being used up",
     "error_budget": "Error budget burns",
     "platform": "The platform is in trouble",

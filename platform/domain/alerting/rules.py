@@ -66,6 +66,9 @@ KINDS: Final[dict[str, Kind]] = {
     "retry_budget": Kind(
         "Retries wait, as the tenant began all that it may in this hour", frozenset({"retry_budget"}), {}
     ),
+    "canary_failed": Kind(
+        "A deployment failed its trial, and was rolled back or stays", frozenset({"canary_failed"}), {}
+    ),
     "budget_burn": Kind("A spending budget is being used up", frozenset({"budget_burn"}), {}),
     "error_budget": Kind(
         "Runs fail faster than the objective allows: burn rates over several windows",

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from api.agent import wiring
+from controlplane.alerts import recovery, weigh
 from controlplane.bundles import canaries, deployments
 from controlplane.bundles.canaries import Trial
 from controlplane.dagprocessor.canary import canaries_due
 from controlplane.dagprocessor.deploy import put_waiting_in_force
 from controlplane.foundation.clock import utc_now
+from controlplane.ledger.models.alert import Alert
+from controlplane.ledger.models.alert_rule import AlertRule
+from controlplane.ledger.models.alert_signal import AlertSignal
 from controlplane.ledger.models.bundle_version import BundleVersion
 from controlplane.ledger.models.canary import Canary
 from controlplane.ledger.models.dag import Dag
@@ -303,3 +307,38 @@ def test_the_same_files_with_other_values_are_tried_again(tenant: Tenant, walk: 
     finish(walk, FAILS)
     assert trials(tenant)[-1].message.endswith("rolled back to deployment 1")
     assert states(tenant)[-1] == (3, "rollback", "active")
+
+
+def alerts(tenant: Tenant, *, check_at: Any = None) -> list[tuple[str, list[str], list[str]]]:
+    """(state, DAGs, what is said) of each, after those that go on were looked at again."""
+    with tenant_scope(tenant.id):
+        weigh.signals_due(ref=None, now=utc_now(), using="default")
+        for alert in Alert.objects.all() if check_at else ():
+            recovery.check_due(ref=alert.id, now=check_at, using="default")
+        found = Alert.objects.order_by("id")
+        return [(one.state, one.dags, [item["what"] for item in one.items]) for one in found]
+
+
+def test_a_failure_is_told_to_whom_a_rule_names_until_something_else_is_in_force(
+    tenant: Tenant, walk: Walk
+) -> None:
+    now = utc_now()
+    with tenant_scope(tenant.id):
+        AlertRule(tenant=tenant, name="t", kind="canary_failed", created_at=now, updated_at=now).save()
+    want(tenant, Trial(dag_id="a", on_failure="mark"))
+    push(tenant, "two")
+    finish(walk, FAILS)
+    said = ["a deployment failed its trial: deployment 2: the run canary__2 of DAG 'a' failed in task_0"]
+    assert alerts(tenant, check_at=now + timedelta(hours=3)) == [("open", ["a"], said)]
+    want(tenant, None)
+    push(tenant, "three")
+    assert alerts(tenant, check_at=now + timedelta(hours=4)) == [("resolved", [], said)]
+
+
+def test_a_failure_that_no_rule_wants_is_written_nowhere(tenant: Tenant, walk: Walk) -> None:
+    want(tenant, Trial(dag_id="a"))
+    push(tenant, "two")
+    finish(walk, FAILS)
+    assert [one.state for one in trials(tenant)] == ["failed"]
+    with tenant_scope(tenant.id):
+        assert not AlertSignal.objects.exists()
