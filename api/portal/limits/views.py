@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from api.portal.limits.shapes import LimitsShape, OwnLimitsBody, PaceBody, PaceShape
 from api.portal.view import PortalView
 from api.problems import PortalNotFound, Problem, problem
+from controlplane.execution import room
 from controlplane.foundation.clock import utc_now
 from controlplane.foundation.db import notify
 from controlplane.ledger.models.dag import Dag
@@ -33,8 +34,6 @@ from tenants.limits.read import Quota, read_quota
 from tenants.scope import tenant_scope
 
 _INVALID = Problem(422, "limit-invalid", "This limit cannot be set so")
-_HELD = {"xcom": "xcom_bytes", "log": "log_storage_bytes"}
-"""Kind of `storage_held` -> the limit that it is held against."""
 PLAN_UNKNOWN = Problem(422, "plan-unknown", "There is no such plan")
 
 
@@ -130,7 +129,7 @@ def _used() -> dict[str, float]:
         "task_hours_per_month": (spent["task"] or 0) / 3.6e9,
         "cpu_hours_per_month": (spent["cpu"] or 0) / 3.6e9,
         "triggers": Workload.objects.filter(kind="trigger").exclude(agent_id=None).count(),
-        **{name: held[kind] for kind, name in _HELD.items() if kind in held},
+        **{name: held[kind] for kind, name in room.LIMITS.items() if kind in held},
     }
 
 

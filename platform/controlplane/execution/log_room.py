@@ -13,7 +13,7 @@ from tenants.scope import tenant_scope
 _BEGINNING = "The log ends here"
 _TAIL = 1024
 """No line that ends a log is longer."""
-_rooms = Rooms(kind="log", limit="log_storage_bytes")
+_rooms = Rooms(kind="log")
 
 forget = _rooms.forget
 

@@ -13,6 +13,8 @@ from datetime import datetime
 
 from controlplane.foundation.db import execute
 
+LIMITS = {"xcom": "xcom_bytes", "log": "log_storage_bytes"}
+"""Kind of `storage_held` -> the published limit that it is held against."""
 FRESH_SECONDS = 5.0
 MOST = 10_000
 _MIB = 1024 * 1024
@@ -52,10 +54,10 @@ class Room:
 
 
 class Rooms:
-    """Of all tenants for one `kind` of `storage_held`, bounded by one published limit."""
+    """Of all tenants for one `kind` of `LIMITS`."""
 
-    def __init__(self, *, kind: str, limit: str) -> None:
-        self._kind, self._limit = kind, limit
+    def __init__(self, *, kind: str) -> None:
+        self._kind, self._limit = kind, LIMITS[kind]
         self._known: dict[str, Room] = {}
 
     def fresh(self, tenant: str) -> Room | None:

@@ -6,7 +6,7 @@ from controlplane.execution.room import Rooms
 from controlplane.execution.storable import NotStorable
 from tenants.scope import require_tenant
 
-_rooms = Rooms(kind="xcom", limit="xcom_bytes")
+_rooms = Rooms(kind="xcom")
 
 forget = _rooms.forget
 
