@@ -10,7 +10,7 @@ import pytest
 
 from taskwire.workload import Limits, Workload
 from tests.runtime.conftest import DAGS, make_passable
-from tests.support.agent_process import AgentProcess, Works
+from tests.support.agent_process import RUNTIME, AgentProcess, Works
 from tests.support.fake_gateway import FakeGateway
 
 PATH = {"dag_id": "called_back", "path": "called_back.py"}
@@ -204,3 +204,16 @@ def test_one_that_another_claim_has_is_not_run(agent: AgentProcess, gateway, wor
         gateway.invalid.clear()
     assert gateway.operations(work, "callback_done") == []
     assert called(gateway, work) == []
+
+
+def test_one_whose_runtime_is_still_being_built_waits_for_it(agent: AgentProcess, gateway, works) -> None:
+    work = works.callback(kind="task_failure", task_id="fails", **PATH)
+    work.runtime_digest = "callbacks-not-built-yet"
+    gateway.give(work)
+    gateway.until_logged(work, "The callback waits: runtime callbacks-not-built-yet is not on this agent")
+    assert not gateway.operations(work, "callback_begun")
+    runtimes = agent.directory / "runtimes"
+    (runtimes / "callbacks-not-built-yet").symlink_to((runtimes / RUNTIME).resolve())
+    gateway.finished(work)
+    [done] = gateway.operations(work, "callback_done")
+    assert done["state"] == "success"

@@ -22,7 +22,7 @@ from aerodrome_runtime.agent.gateway import GatewayGone, GatewayRefused, Gateway
 from aerodrome_runtime.agent.mail import MailRelay
 from aerodrome_runtime.agent.masking import Mask
 from aerodrome_runtime.agent.reporting import Reporter
-from aerodrome_runtime.agent.runtimes import RuntimeMissing, find_runtime
+from aerodrome_runtime.agent.runtimes import PATIENCE_SECONDS, Runtime, RuntimeMissing, find_runtime
 from aerodrome_runtime.agent.sdk.client import ExecutionClient
 from aerodrome_runtime.agent.sdk.table import Asking, answer
 from aerodrome_runtime.agent.shipping import Shipper
@@ -37,6 +37,8 @@ from taskwire.workload import CallbackWork, Workload
 log = logging.getLogger("aerodrome.agent")
 LONGEST_SECONDS = 60.0
 DRAIN_SECONDS = 2.0
+AGAIN_SECONDS = 1.0
+"""Until it is looked again for a runtime that was not there."""
 DONE = "AerodromeCallbackDone"
 
 
@@ -81,7 +83,9 @@ class CallbackAttempt:
         held: str | None = None
         spare: Spare | None = None
         try:
-            runtime = find_runtime(directory=runtimes, digest=work.runtime_digest)
+            runtime = await self._runtime(runtimes)
+            if runtime is None:
+                return
             if work.bundle is None:
                 raise BundleCorrupt("the workload names no bundle")
             folder = await bundles.acquire(work.bundle.digest)
@@ -117,6 +121,23 @@ class CallbackAttempt:
             if held is not None:
                 bundles.release(held)
             shipper.finish(id=work.id, epoch=work.epoch)
+
+    async def _runtime(self, directory: Path) -> Runtime | None:
+        """It may still be being built here; None: the agent leaves, and another one begins the callback."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        has_said = False
+        while self._stopped is None:
+            try:
+                return find_runtime(directory=directory, digest=self.work.runtime_digest)
+            except RuntimeMissing as error:
+                if loop.time() - began >= PATIENCE_SECONDS:
+                    raise
+                if not has_said:
+                    self.log.say(f"The callback waits: {error}", level="warning")
+                has_said = True
+            await asyncio.sleep(AGAIN_SECONDS)
+        return None
 
     def stop(self, why: str) -> None:
         """End it: the agent leaves, or the claim is not its own any more."""
