@@ -70,9 +70,11 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
             now=call.now,
         )
         remember_chain(dag_id=dag_id, run_id=run_id, chain=chain, request_key=key)
-    except (trigger.RunExists, trigger.LogicalDateTaken):
+    except (trigger.RunExists, trigger.LogicalDateTaken, ChainReturns) as error:
         if is_repeated(dag_id=dag_id, run_id=run_id, request_key=key):
             return done()
+        if isinstance(error, ChainReturns):
+            raise reasoned(400, "trigger_loop", str(error)) from None
         message = f"A run already exists for Dag '{dag_id}' with run_id '{run_id}'"
         raise reasoned(409, "already_exists", message) from None
     except trigger.DagUnknown:
@@ -80,8 +82,6 @@ def start(call: Call, dag_id: str, run_id: str) -> HttpResponse:
     except trigger.RunTypeDenied:
         message = f"Dag with dag_id '{dag_id}' does not allow operator-triggered runs"
         raise reasoned(400, "denied_run_type", message) from None
-    except ChainReturns as error:
-        raise reasoned(400, "trigger_loop", str(error)) from None
     except ValueError as error:
         raise reasoned(400, "value_error", str(error)) from None
     return done()

@@ -36,8 +36,8 @@ class Recorder:
         pass
 
 
-def _told(works: Works, folder: Path) -> list[Operation]:
-    """What is reported of a trigger within a moment, before the agent stops."""
+def _told(works: Works, folder: Path, looks: int) -> list[Operation]:
+    """What is reported of a trigger before the agent stops."""
     recorder: Any = Recorder()
     unused: Any = None
     work: Workload = works.trigger(classpath="own_triggers.Does", kwargs={})
@@ -49,7 +49,10 @@ def _told(works: Works, folder: Path) -> list[Operation]:
             shipper=recorder, client=lambda token: unused, given_back=lambda: None,
         )  # fmt: skip
         kept.start(work)
-        await asyncio.sleep(0.3)
+        for _ in range(looks):
+            await asyncio.sleep(0.01)
+            if recorder.told:
+                break
         told = list(recorder.told)
         await kept.close()
         return told
@@ -66,10 +69,10 @@ def test_it_fails_when_the_agent_has_waited_long_enough(
     gateway: FakeGateway, works: Works, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(triggers, "PATIENCE_SECONDS", 0.1)
-    (told,) = _told(works, tmp_path)
+    (told,) = _told(works, tmp_path, looks=2000)
     assert told.kind == "trigger_failed"
     assert "runtime not-built is not on this agent" in str(told.body["traceback"])
 
 
 def test_before_that_it_waits(gateway: FakeGateway, works: Works, tmp_path: Path) -> None:
-    assert _told(works, tmp_path) == []
+    assert _told(works, tmp_path, looks=30) == []

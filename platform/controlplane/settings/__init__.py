@@ -21,9 +21,10 @@ BUNDLE_MAX_RATIO = env.integer("AERODROME_BUNDLE_MAX_RATIO", 200)
 GIT_MAX_BYTES = env.integer("AERODROME_GIT_MAX_BYTES", 2_000_000_000)
 """How large a tenant's repository, with all its history, may grow."""
 GIT_NETWORKS = env.networks("AERODROME_GIT_NETWORKS")
-GIT_CA = env.text("AERODROME_GIT_CA", "")
 """Networks besides the Internet's own in which tenants' Git hosts may be."""
+GIT_CA = env.text("AERODROME_GIT_CA", "")
 STATEMENT_SECONDS = env.integer("AERODROME_STATEMENT_SECONDS", 30, least=1)
+"""How long one statement of a person's request may take (`api/time_limit.py`)."""
 PUSH_WAIT_SECONDS = env.integer("AERODROME_PUSH_WAIT_SECONDS", 20)
 """How long a push or an upload waits to tell what its files gave."""
 MAX_MAP_LENGTH = env.integer("AERODROME_MAX_MAP_LENGTH", 1024, least=100)

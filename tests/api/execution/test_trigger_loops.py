@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -39,6 +40,14 @@ def test_a_dag_that_starts_itself_is_stopped_with_the_way_it_went(attempt: Try) 
     )
     with tenant_scope(attempt.tenant.id):
         assert not DagRun.objects.filter(run_id="r3").exists()
+
+
+def test_the_last_one_that_is_allowed_is_known_when_it_is_asked_for_again(attempt: Try) -> None:
+    keys = [str(uuid4()) for _ in range(3)]
+    for n, key in enumerate(keys):
+        attempt.door().post(f"dag-runs/example/r{n}", {}, idempotency_key=key)
+    assert attempt.door().post("dag-runs/example/r2", {}, idempotency_key=keys[2]).status == 204
+    assert attempt.door().post("dag-runs/example/r2", {}, idempotency_key=str(uuid4())).status == 400
 
 
 def test_a_dag_may_start_as_many_runs_of_others_as_it_likes(attempt: Try) -> None:
